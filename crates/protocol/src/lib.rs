@@ -1,0 +1,12 @@
+//! Every atomic of the shopfloor runtime.
+//!
+//! This crate holds the state machines on which the runtime's correctness rests, and nothing else: no
+//! file descriptors, no clocks, no thread spawning, no statics, no types of futures. What the outside
+//! world decides enters as a closure or a parameter. The same source is compiled twice: as an ordinary
+//! crate on std's atomics, and by `loom-tests` against loom's, where the models explore it. The switch is
+//! in [`sync`] alone.
+//!
+//! Each module opens with its states, its transitions (who performs each, what the caller then owes), the
+//! orderings (the edge each one makes), the one hard race, and the names of the models that check it.
+
+pub mod sync;

@@ -1,0 +1,29 @@
+//! The one place that knows whether loom is watching.
+//!
+//! Protocol code imports atomics, fences, cells, locks and queues from here. In an ordinary build they
+//! are std's, parking_lot's and crossbeam's, inlined; under `cfg(loom)` they are loom's, and the queues of
+//! crossbeam, which loom cannot see into, are replaced by a stub whose orderings promise no more than
+//! crossbeam documents.
+//!
+//! Two rules come with it. `SeqCst` is written on fences only: loom treats a `SeqCst` access as `AcqRel`,
+//! so an argument that rests on one cannot be checked. And a fence orders atomics against atomics; data is
+//! published by a release store and an acquire load of one atomic.
+
+#[cfg(not(loom))]
+#[path = "native.rs"]
+mod backend;
+
+#[cfg(loom)]
+#[path = "loom.rs"]
+mod backend;
+
+#[cfg(loom)]
+#[path = "loom_queue.rs"]
+mod queue_stub;
+
+pub use backend::{
+    Arc, AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Condvar, Injector, LocalQueue,
+    Mutex, MutexGuard, Ordering, Stealer, UnsafeCell, fence, spin_loop,
+};
+pub use crossbeam_deque::Steal;
+pub use crossbeam_utils::CachePadded;
