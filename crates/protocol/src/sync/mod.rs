@@ -21,6 +21,7 @@ mod backend;
 #[path = "loom_queue.rs"]
 mod queue_stub;
 
+#[allow(clippy::disallowed_types, reason = "this is the facade through which the rest gets them")]
 pub use backend::{
     Arc, AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Condvar, Injector, LocalQueue,
     Mutex, MutexGuard, Ordering, Stealer, UnsafeCell, fence, spin_loop,
