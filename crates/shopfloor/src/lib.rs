@@ -1,1 +1,3 @@
-//! To be written.
+//! An M:N async runtime for servers.
+
+pub use shopfloor_macros::{main, test};
