@@ -10,3 +10,4 @@
 //! orderings (the edge each one makes), the one hard race, and the names of the models that check it.
 
 pub mod sync;
+pub mod task_state;
