@@ -9,5 +9,15 @@
 //! Each module opens with its states, its transitions (who performs each, what the caller then owes), the
 //! orderings (the edge each one makes), the one hard race, and the names of the models that check it.
 
+#![allow(clippy::disallowed_types, reason = "this is the crate that holds the atomics")]
+
+pub mod cells;
+pub mod driver_token;
+pub mod foreman_sleep;
+pub mod idle;
+pub mod lifo_slot;
+pub mod parker;
+pub mod roster;
+pub mod shutdown;
 pub mod sync;
 pub mod task_state;

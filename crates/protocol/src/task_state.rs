@@ -192,7 +192,7 @@ impl Snapshot {
     }
 
     fn with_wakes(self, wakes: u64) -> Self {
-        Self((self.0 & !WAKES) | wakes * WAKE)
+        Self((self.0 & !WAKES) | (wakes * WAKE))
     }
 
     fn set(self, flags: u64) -> Self {

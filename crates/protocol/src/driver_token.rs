@@ -1,0 +1,69 @@
+//! Who may turn the driver: one thread at a time.
+//!
+//! # States
+//! free · held. [`DriverToken::try_take`] moves free to held and gives the evidence, [`Turning`], whose drop
+//! moves it back. Nobody waits for the token: who does not get it sleeps elsewhere, because the holder
+//! looks at everything there is before it sleeps itself.
+//!
+//! # Orderings
+//! | edge | release side | acquire side | publishes |
+//! |---|---|---|---|
+//! | D1 | drop of `Turning` | `try_take` | the driver's buffers, from one holder to the next |
+//!
+//! # Rejected
+//! `Mutex::try_lock`: the same, but loom reports a deadlock where there is none.
+//!
+//! # Checked by
+//! The models `driver_token::*`.
+
+use crate::sync::{AtomicBool, Ordering};
+
+/// The right to turn the driver.
+#[derive(Debug)]
+pub struct DriverToken {
+    held: AtomicBool,
+}
+
+/// Evidence that this thread holds the token.
+#[derive(Debug)]
+#[must_use]
+pub struct Turning<'a>(&'a DriverToken);
+
+impl Default for DriverToken {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl DriverToken {
+    /// A free token.
+    pub fn new() -> Self {
+        Self { held: AtomicBool::new(false) }
+    }
+
+    /// Any thread. Takes the token if it is free.
+    pub fn try_take(&self) -> Option<Turning<'_>> {
+        // ordering: Relaxed: a hint that saves the exchange.
+        if self.held.load(Ordering::Relaxed) {
+            return None;
+        }
+        // ordering: Acquire on success: D1.
+        self.held
+            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+            .then_some(Turning(self))
+    }
+
+    /// Any thread. Whether somebody held it when looked at.
+    pub fn is_held(&self) -> bool {
+        // ordering: Relaxed: out of date when returned.
+        self.held.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Turning<'_> {
+    fn drop(&mut self) {
+        // ordering: Release: D1.
+        self.0.held.store(false, Ordering::Release);
+    }
+}
