@@ -563,7 +563,7 @@ mod tests {
         let counts = (0..3).flat_map(|wakes| (0..3).flat_map(move |h| (0..3).map(move |w| (wakes, h, w))));
         counts.flat_map(|(wakes, handles, wakers)| {
             (0..=FLAGS).filter_map(move |flags| {
-                let word = Snapshot(flags | wakes * WAKE | handles * HANDLE | wakers * WAKER);
+                let word = Snapshot(flags + wakes * WAKE + handles * HANDLE + wakers * WAKER);
                 is_legal(word).then_some(word)
             })
         })
