@@ -1,0 +1,338 @@
+//! Runs every model in both orders, each run in a child process, and reports as libtest does.
+
+#![allow(clippy::disallowed_types, reason = "the runner's own threads share a queue of models, outside loom")]
+
+use std::io::{self, PipeReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+use std::{env, fmt, thread};
+
+use super::arguments::Arguments;
+use super::child::{self, Report};
+use super::golden::Golden;
+use super::support::{Model, Order};
+
+/// Name and order of the model that a child explores.
+const CHILD: &str = "LOOM_TESTS_CHILD";
+/// Set to 1 to record the counts instead of comparing them.
+const BLESS: &str = "LOOM_TESTS_BLESS";
+/// Overrides [`TIME_LIMIT`], in seconds.
+const LIMIT: &str = "LOOM_TESTS_LIMIT_S";
+
+/// One run that takes longer has failed. Ten times what a model should take, for a busy machine.
+const TIME_LIMIT: Duration = Duration::from_secs(200);
+/// Child processes at a time unless `--test-threads` says otherwise.
+const CHILDREN: usize = 2;
+
+/// Everything that one test program runs.
+#[derive(Debug)]
+pub struct Suite {
+    /// The models of each protocol.
+    pub models: &'static [&'static [Model]],
+    /// Programs of which loom is known to lose outcomes: a missing one is told, not failed.
+    pub upstream: &'static [Model],
+    /// The file of recorded counts.
+    pub golden: &'static str,
+}
+
+impl Suite {
+    fn models(&self) -> impl Iterator<Item = &'static Model> {
+        self.models.iter().copied().flatten().chain(self.upstream)
+    }
+
+    fn may_lose_outcomes(&self, model: &Model) -> bool {
+        self.upstream.iter().any(|upstream| upstream.name == model.name)
+    }
+
+    /// The body of `main`: the whole suite, or one model if this process is a child.
+    ///
+    /// # Errors
+    /// If the outside world fails: no child can be started, no output written, the golden file not read.
+    pub fn main(&self) -> io::Result<ExitCode> {
+        if let Ok(run) = env::var(CHILD) {
+            let (name, order) = run.split_once(' ').expect("the parent writes `name order`");
+            let model = self.models().find(|model| model.name == name).expect("the parent knows the model");
+            let order = Order::ALL.into_iter().find(|known| known.name() == order);
+            return child::explore(model, order.expect("the parent knows the order"));
+        }
+        let arguments = Arguments::parse(env::args().skip(1));
+        if arguments.list { self.list(&arguments) } else { self.run(&arguments) }
+    }
+
+    fn list(&self, arguments: &Arguments) -> io::Result<ExitCode> {
+        let mut out = io::stdout().lock();
+        let mut count = 0;
+        for model in self.models().filter(|model| arguments.selects(model.name)) {
+            writeln!(out, "{}: test", model.name)?;
+            if !arguments.terse {
+                writeln!(out, "    {}", model.property)?;
+            }
+            count += 1;
+        }
+        if !arguments.terse {
+            writeln!(out, "\n{count} tests, 0 benchmarks")?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn run(&self, arguments: &Arguments) -> io::Result<ExitCode> {
+        let started = Instant::now();
+        let bless = env::var(BLESS).is_ok_and(|value| value == "1");
+        let limit = match env::var(LIMIT) {
+            Ok(seconds) => Duration::from_secs(seconds.parse().map_err(io::Error::other)?),
+            Err(_) => TIME_LIMIT,
+        };
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.golden);
+        // Blessing repairs a file that contradicts itself.
+        let mut golden = match Golden::read(&path) {
+            Err(_) if bless => Golden::default(),
+            other => other?,
+        };
+
+        let names: Vec<&str> = self.models().map(|model| model.name).collect();
+        let selected: Vec<&'static Model> =
+            self.models().filter(|model| arguments.selects(model.name)).collect();
+        let mut out = io::stdout().lock();
+        writeln!(out, "\nrunning {} models, each in both spawn orders", selected.len())?;
+
+        let mut failures: Vec<(String, String)> = Vec::new();
+        if let Some(twice) = duplicate(&names) {
+            failures.push((twice.to_owned(), "two models have this name".to_owned()));
+        }
+        let executable = env::current_exe()?;
+        let queue = Mutex::new(selected.iter().copied());
+        let (sender, results) = mpsc::channel();
+        thread::scope(|scope| -> io::Result<()> {
+            for _ in 0..arguments.threads.unwrap_or(CHILDREN) {
+                let (sender, queue, executable) = (sender.clone(), &queue, &executable);
+                scope.spawn(move || {
+                    while let Some(model) = next(queue) {
+                        let runs = Order::ALL.map(|order| Run::of(executable, model, order, limit));
+                        sender.send((model, runs)).expect("the results are received until all are in");
+                    }
+                });
+            }
+            drop(sender);
+            for (model, runs) in results {
+                let verdict = Verdict::of(model, runs, self.may_lose_outcomes(model), bless, &mut golden);
+                writeln!(out, "{}", verdict.line)?;
+                out.flush()?;
+                failures
+                    .extend((!verdict.faults.is_empty()).then(|| (model.name.to_owned(), verdict.faults)));
+            }
+            Ok(())
+        })?;
+
+        if arguments.selects_all() {
+            let gone = golden.retain(&names);
+            if !bless {
+                failures.extend(gone.into_iter().map(|name| {
+                    let fault = format!("{} counts a model that is gone; {}", self.golden, how_to_bless(""));
+                    (name, fault)
+                }));
+            }
+        }
+        if bless {
+            golden.write(&path)?;
+        }
+        conclude(&mut out, selected.len(), names.len(), &failures, started)
+    }
+}
+
+fn next<T>(queue: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).next()
+}
+
+fn duplicate<'a>(names: &[&'a str]) -> Option<&'a str> {
+    names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)).map(|(_, name)| *name)
+}
+
+fn how_to_bless(name: &str) -> String {
+    let command = format!("{BLESS}=1 cargo test -p loom-tests --test models {name}");
+    format!("if that is meant: {}", command.trim_end())
+}
+
+fn conclude(
+    out: &mut impl Write,
+    run: usize,
+    known: usize,
+    failures: &[(String, String)],
+    started: Instant,
+) -> io::Result<ExitCode> {
+    if !failures.is_empty() {
+        writeln!(out, "\nfailures:")?;
+        for (name, faults) in failures {
+            writeln!(out, "\n---- {name} ----\n{faults}")?;
+        }
+        writeln!(out, "\nfailures:")?;
+        for (name, _) in failures {
+            writeln!(out, "    {name}")?;
+        }
+    }
+    writeln!(
+        out,
+        "\ntest result: {}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
+        if failures.is_empty() { "ok" } else { "FAILED" },
+        run.saturating_sub(failures.len()),
+        failures.len(),
+        known - run,
+        started.elapsed().as_secs_f64(),
+    )?;
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(101) })
+}
+
+/// How one child ended.
+#[derive(Debug)]
+struct Run {
+    order: Order,
+    end: End,
+    seconds: f64,
+    /// Everything it wrote, shown when it failed.
+    output: String,
+}
+
+#[derive(Debug)]
+enum End {
+    Reported(Report),
+    Died(ExitStatus),
+    TimedOut(Duration),
+    NotStarted(io::Error),
+}
+
+impl Run {
+    fn of(executable: &PathBuf, model: &Model, order: Order, limit: Duration) -> Self {
+        let started = Instant::now();
+        let (end, output) = match Self::spawn(executable, model, order, limit) {
+            Ok(ended) => ended,
+            Err(error) => (End::NotStarted(error), String::new()),
+        };
+        Self { order, end, seconds: started.elapsed().as_secs_f64(), output }
+    }
+
+    fn spawn(
+        executable: &PathBuf,
+        model: &Model,
+        order: Order,
+        limit: Duration,
+    ) -> io::Result<(End, String)> {
+        let (reader, writer) = io::pipe()?;
+        let mut command = Command::new(executable);
+        command.env(CHILD, format!("{} {}", model.name, order.name()));
+        command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+        let mut child = command.spawn()?;
+        // The command holds the parent's copies of the writing end; the pipe ends when the child's are the last.
+        drop(command);
+        let (sender, receiver) = mpsc::channel();
+        let reading = thread::spawn(move || sender.send(read(reader)));
+        let (output, in_time) = match receiver.recv_timeout(limit) {
+            Ok(output) => (output?, true),
+            Err(_) => {
+                child.kill()?;
+                (receiver.recv().map_err(io::Error::other)??, false)
+            }
+        };
+        let status = child.wait()?;
+        drop(reading.join());
+        let end = match Report::parse(&output) {
+            _ if !in_time => End::TimedOut(limit),
+            Some(report) if status.success() => End::Reported(report),
+            _ => End::Died(status),
+        };
+        Ok((end, output))
+    }
+}
+
+fn read(mut pipe: PipeReader) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    pipe.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Whether a model held in both orders.
+struct Verdict {
+    line: String,
+    faults: String,
+}
+
+impl Verdict {
+    fn of(model: &Model, runs: [Run; 2], may_lose: bool, bless: bool, golden: &mut Golden) -> Self {
+        let mut faults = String::new();
+        let mut notes = String::new();
+        for run in &runs {
+            for fault in run.faults(model, may_lose, bless, golden) {
+                faults.push_str(&format!("{}: {fault}\n", run.order.name()));
+            }
+            if let End::Reported(report) = &run.end
+                && may_lose
+                && !report.missing.is_empty()
+            {
+                let missing = report.missing.join("], [");
+                notes.push_str(&format!("; upstream defect present: {} loses [{missing}]", run.order.name()));
+            }
+        }
+        if !faults.is_empty() {
+            faults = format!("property: {}\n{faults}", model.property);
+        }
+        let [forward, reverse] = &runs;
+        let line = format!(
+            "test {} ... {} ({forward} forward, {reverse} reverse, {}, {:.2}s{notes})",
+            model.name,
+            if faults.is_empty() { "ok" } else { "FAILED" },
+            match model.preemption_bound {
+                None => "exhaustive".to_owned(),
+                Some(bound) => format!("bounded {bound}"),
+            },
+            forward.seconds + reverse.seconds,
+        );
+        Self { line, faults }
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.end {
+            End::Reported(report) => write!(f, "{}", report.executions),
+            End::Died(_) => f.write_str("died"),
+            End::TimedOut(_) => f.write_str("timed out"),
+            End::NotStarted(_) => f.write_str("not started"),
+        }
+    }
+}
+
+impl Run {
+    fn faults(&self, model: &Model, may_lose: bool, bless: bool, golden: &mut Golden) -> Vec<String> {
+        let report = match &self.end {
+            End::Reported(report) => report,
+            End::Died(status) => {
+                return vec![format!("the model died ({status}):\n{}", self.output.trim_end())];
+            }
+            End::TimedOut(limit) => return vec![format!("no result within {} s", limit.as_secs())],
+            End::NotStarted(error) => return vec![format!("the child could not be run: {error}")],
+        };
+        let mut faults = Vec::new();
+        if !report.unexpected.is_empty() {
+            faults.push(format!("unexpected outcomes: {}", brackets(&report.unexpected)));
+        }
+        if !report.missing.is_empty() && !may_lose {
+            faults.push(format!("outcomes never seen: {}", brackets(&report.missing)));
+        }
+        let order = self.order.name();
+        let executions = report.executions;
+        if bless {
+            golden.set(model.name, order, executions);
+        } else if golden.get(model.name, order) != Some(executions) {
+            let recorded = match golden.get(model.name, order) {
+                Some(recorded) => format!("{recorded} executions are recorded"),
+                None => "no count is recorded".to_owned(),
+            };
+            faults.push(format!("{executions} executions, {recorded}; {}", how_to_bless(model.name)));
+        }
+        faults
+    }
+}
+
+fn brackets(outcomes: &[String]) -> String {
+    format!("[{}]", outcomes.join("], ["))
+}
