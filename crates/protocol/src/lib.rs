@@ -11,6 +11,7 @@
 
 #![allow(clippy::disallowed_types, reason = "this is the crate that holds the atomics")]
 
+pub mod alarm;
 pub mod cells;
 pub mod driver_token;
 pub mod foreman_sleep;
@@ -18,6 +19,8 @@ pub mod idle;
 pub mod lifo_slot;
 pub mod parker;
 pub mod roster;
+pub mod shared_wheel;
 pub mod shutdown;
 pub mod sync;
 pub mod task_state;
+pub mod timer_entry;
