@@ -218,6 +218,11 @@ impl Snapshot {
         self.has(COMPLETE)
     }
 
+    /// Whether the join handle has left a waker. While it is set the slot is nobody's.
+    pub fn has_join_waker(self) -> bool {
+        self.has(JOIN_WAKER)
+    }
+
     /// The state to show.
     pub fn phase(self) -> Phase {
         if self.has(COMPLETE) {
@@ -342,6 +347,11 @@ impl TaskState {
     /// A task that its maker is about to put into a queue, with a join handle.
     pub fn new() -> Self {
         Self(AtomicU64::new(WAKE | JOIN_INTEREST))
+    }
+
+    /// A task that was refused: complete from the start, referred to by its join handle only.
+    pub fn refused() -> Self {
+        Self(AtomicU64::new(COMPLETE | JOIN_INTEREST))
     }
 
     /// Any thread with a reference. The word as it is now.

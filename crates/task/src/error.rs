@@ -1,0 +1,98 @@
+//! Why a task has no output.
+
+use crate::header::Id;
+use std::any::Any;
+use std::fmt;
+
+/// As it is kept in the cell: without the id, which the handle knows.
+pub(crate) enum Failure {
+    Cancelled,
+    Panicked(Box<dyn Any + Send + 'static>),
+}
+
+impl Failure {
+    pub(crate) fn into_error(self, id: Id) -> JoinError {
+        JoinError { id, failure: self }
+    }
+}
+
+/// The error of a join handle: the task was aborted, or it panicked.
+pub struct JoinError {
+    id: Id,
+    failure: Failure,
+}
+
+impl JoinError {
+    /// The task that has no output.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Whether the task was aborted, or its runtime shut down, before it completed.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.failure, Failure::Cancelled)
+    }
+
+    /// Whether the future panicked, in its poll or in its drop.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.failure, Failure::Panicked(_))
+    }
+
+    /// The payload of the panic, to resume it with [`std::panic::resume_unwind`].
+    ///
+    /// # Panics
+    /// If the task did not panic.
+    #[track_caller]
+    pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
+        self.try_into_panic().expect("`JoinError::into_panic` on a task that was cancelled")
+    }
+
+    /// The payload of the panic.
+    ///
+    /// # Errors
+    /// Gives the error back if the task did not panic.
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
+        match self.failure {
+            Failure::Panicked(payload) => Ok(payload),
+            Failure::Cancelled => Err(self),
+        }
+    }
+
+    fn message(&self) -> Option<&str> {
+        let Failure::Panicked(payload) = &self.failure else { return None };
+        payload.downcast_ref::<&'static str>().copied().or_else(|| {
+            let message: &String = payload.downcast_ref()?;
+            Some(message)
+        })
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.failure, self.message()) {
+            (Failure::Cancelled, _) => write!(f, "task {} was cancelled", self.id),
+            (Failure::Panicked(_), Some(message)) => {
+                write!(f, "task {} panicked with message {message:?}", self.id)
+            }
+            (Failure::Panicked(_), None) => write!(f, "task {} panicked", self.id),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.failure, self.message()) {
+            (Failure::Cancelled, _) => write!(f, "JoinError::Cancelled({:?})", self.id),
+            (Failure::Panicked(_), message) => write!(f, "JoinError::Panic({:?}, {message:?})", self.id),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+impl From<JoinError> for std::io::Error {
+    fn from(error: JoinError) -> Self {
+        let what = if error.is_cancelled() { "task was cancelled" } else { "task panicked" };
+        std::io::Error::other(what)
+    }
+}

@@ -1,0 +1,80 @@
+//! The list of a slot's cells, linked through their headers.
+
+use crate::header::Header;
+use crate::task_ref::TaskRef;
+use shopfloor_protocol::roster::Roster;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// The cells that one slot has spawned, and what keeps the host alive for them.
+pub type TaskList<H> = Roster<CellList, Arc<H>>;
+
+/// A doubly linked list of cells; used under the lock of its [`TaskList`] only.
+#[derive(Debug, Default)]
+pub struct CellList {
+    head: Option<NonNull<Header>>,
+}
+
+/// The neighbours of a listed cell.
+#[derive(Default)]
+pub(crate) struct Links {
+    prev: Option<NonNull<Header>>,
+    next: Option<NonNull<Header>>,
+}
+
+// SAFETY: the list is reached through the mutex of its roster only, and a listed cell is not freed before it
+// is unlinked under that mutex; the thread on which it happens does not matter.
+unsafe impl Send for CellList {}
+
+impl CellList {
+    /// An empty list.
+    pub const fn new() -> Self {
+        Self { head: None }
+    }
+
+    /// # Safety
+    /// `cell` is alive and on no list; it is unlinked from this list before it is freed.
+    pub(crate) unsafe fn link(&mut self, cell: NonNull<Header>) {
+        let next = self.head.replace(cell);
+        set_links(cell, |links| *links = Links { prev: None, next });
+        if let Some(next) = next {
+            set_links(next, |links| links.prev = Some(cell));
+        }
+    }
+
+    /// # Safety
+    /// `cell` is alive and on this list.
+    pub(crate) unsafe fn unlink(&mut self, cell: NonNull<Header>) {
+        let Links { prev, next } = set_links(cell, std::mem::take);
+        match prev {
+            Some(prev) => set_links(prev, |links| links.next = next),
+            None => self.head = next,
+        }
+        if let Some(next) = next {
+            set_links(next, |links| links.prev = prev);
+        }
+    }
+
+    /// Pins every task that is not about to be freed. The pins are dropped after the lock.
+    pub fn pin_all(&self) -> Vec<TaskRef> {
+        let mut pins = Vec::new();
+        let mut at = self.head;
+        while let Some(cell) = at {
+            // SAFETY: the cell is listed and we have `&self`, so it is alive.
+            pins.extend(unsafe { TaskRef::pin(cell) });
+            at = set_links(cell, |links| links.next);
+        }
+        pins
+    }
+}
+
+/// Gives access to the links of a cell that is listed here, or being listed.
+fn set_links<R>(cell: NonNull<Header>, access: impl FnOnce(&mut Links) -> R) -> R {
+    // SAFETY: called under the lock of the roster with a cell that is on its list or is being put there:
+    // alive, and its links accessed by nobody else.
+    let header = unsafe { cell.as_ref() };
+    header.links.with_mut(|links| {
+        // SAFETY: as above; the reference ends with `access`, which calls nothing of ours.
+        access(unsafe { &mut *links })
+    })
+}

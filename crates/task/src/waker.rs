@@ -1,0 +1,108 @@
+//! The waker of a task: the cell's address and a counted reference, no allocation.
+
+use crate::header::{Header, Host};
+use crate::notified::Notified;
+use shopfloor_protocol::task_state::{DropAction, WakeAction};
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+/// The vtable of the wakers of all tasks of host `H`.
+pub(crate) struct WakerOf<H>(std::marker::PhantomData<H>);
+
+impl<H: Host> WakerOf<H> {
+    pub(crate) const VTABLE: RawWakerVTable =
+        RawWakerVTable::new(clone, wake::<H>, wake_by_ref::<H>, drop_waker);
+}
+
+/// A waker for the duration of a poll that borrows the obligation's reference: not counted, not dropped.
+///
+/// # Safety
+/// The caller owns the obligation of `cell` for as long as it uses the waker.
+pub(crate) unsafe fn borrowed(cell: NonNull<Header>) -> ManuallyDrop<Waker> {
+    // SAFETY: alive, by the contract.
+    let vtable = unsafe { cell.as_ref() }.vtable.waker;
+    let raw = RawWaker::new(cell.as_ptr().cast_const().cast(), vtable);
+    // SAFETY: the functions of the vtable keep the contract of `RawWakerVTable` (each below); the one
+    // reference that this waker stands for is the obligation's, so it is not dropped.
+    ManuallyDrop::new(unsafe { Waker::from_raw(raw) })
+}
+
+/// The cell that a waker's data pointer stands for.
+fn cell(data: *const ()) -> NonNull<Header> {
+    NonNull::new(data.cast_mut().cast()).expect("a waker's data is the address of a cell")
+}
+
+/// # Safety
+/// `data` is a waker's of host `H`, which counts as a reference for the lifetime that the caller chooses.
+unsafe fn header<'a>(data: *const ()) -> &'a Header {
+    // SAFETY: the reference that the waker stands for keeps the cell alive.
+    unsafe { cell(data).as_ref() }
+}
+
+/// # Safety
+/// As [`header`], and the cell is listed (it has a waker, so it was not refused).
+unsafe fn host<H: Host>(header: &Header) -> &H {
+    // SAFETY: `host` is the `H` that this vtable was made for, and a listed cell keeps it alive.
+    unsafe { &*header.host.cast::<H>() }
+}
+
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: called on a live waker.
+    let header = unsafe { header(data) };
+    header.state.clone_waker();
+    RawWaker::new(data, header.vtable.waker)
+}
+
+unsafe fn wake<H: Host>(data: *const ()) {
+    // SAFETY: called on a live waker.
+    let header = unsafe { header(data) };
+    // SAFETY: as above.
+    let host: &H = unsafe { host(header) };
+    if !host.is_current() {
+        // On another thread our reference is all that surely keeps the host, so it goes last.
+        // SAFETY: the waker is live until it is dropped in the next statement.
+        unsafe { wake_by_ref::<H>(data) };
+        // SAFETY: as above; it is used no more after.
+        return unsafe { drop_waker(data) };
+    }
+    match header.state.wake_by_val() {
+        WakeAction::None => {}
+        WakeAction::Schedule => host.schedule(Notified::new(cell(data))),
+        // SAFETY: the action says that the cell is dead.
+        WakeAction::Release => unsafe { (header.vtable.release)(cell(data)) },
+    }
+}
+
+unsafe fn wake_by_ref<H: Host>(data: *const ()) {
+    // SAFETY: called on a live waker.
+    let header = unsafe { header(data) };
+    if header.state.wake_by_ref() == WakeAction::Schedule {
+        // SAFETY: as above; the caller's waker keeps the cell, and that keeps the host.
+        let host: &H = unsafe { host(header) };
+        host.schedule(Notified::new(cell(data)));
+    }
+}
+
+unsafe fn drop_waker(data: *const ()) {
+    // SAFETY: called on a live waker, which is used no more after the transition unless the action says so.
+    let header = unsafe { header(data) };
+    let release = header.vtable.release;
+    match header.state.drop_waker() {
+        DropAction::None => {}
+        // SAFETY: the action says that the cell is dead.
+        DropAction::Release => unsafe { release(cell(data)) },
+        DropAction::Orphaned => note_orphan_and_unpin(header, cell(data)),
+    }
+}
+
+/// Discharges `Orphaned`: the caller holds the pin that came with the action.
+pub(crate) fn note_orphan_and_unpin(header: &Header, cell: NonNull<Header>) {
+    let (note, release) = (header.vtable.note_orphan, header.vtable.release);
+    // SAFETY: the pin keeps the cell, and so the host.
+    unsafe { note(cell) };
+    if header.state.unpin() {
+        // SAFETY: `unpin` found the cell dead.
+        unsafe { release(cell) };
+    }
+}
