@@ -5,7 +5,7 @@
 
 use proc_macro2::TokenStream;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, FnArg, Result, Signature, Visibility};
+use syn::{Error, FnArg, Result, Safety, Signature, Visibility};
 
 use crate::Attribute;
 
@@ -42,7 +42,7 @@ impl AsyncFunction {
         if let Some(token) = &signature.constness {
             return Err(Error::new_spanned(token, format!("{name} needs a function that is not `const`")));
         }
-        if let Some(token) = &signature.unsafety {
+        if let Safety::Unsafe(token) = &signature.safety {
             return Err(Error::new_spanned(token, format!("{name} needs a function that is not `unsafe`")));
         }
         if let Some(abi) = &signature.abi {
