@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn fires_once() {
+    fn an_expired_timer_fires_once() {
         let entry = armed(10);
         assert!(matches!(entry.expire(10), Expiry::Fire(_)));
         assert!(matches!(entry.expire(11), Expiry::Dead));

@@ -1,0 +1,121 @@
+//! Where atomics, locks and sequential consistency may be written.
+
+use crate::source::{Source, Word, words};
+use crate::tree::Finding;
+
+/// The alternatives of the sync facade: where atomics come from, and what stands in for them under loom.
+const SYNC_FACADE: &str = "crates/protocol/src/sync";
+
+/// Sources of the runtime that get their atomics and locks from the protocol crate. `benches`, `loom-tests`
+/// and the `tests` of a crate are no part of the runtime; test code inside a source is left out by the check.
+pub(crate) fn is_runtime_outside_protocol(path: &str) -> bool {
+    path.starts_with("crates/") && path.contains("/src/") && !path.starts_with("crates/protocol/")
+}
+
+/// The canaries among the models: they show what loom makes of `SeqCst` accesses.
+const CANARIES: &str = "loom-tests/tests/models/canaries.rs";
+
+/// All code but the facade, which names every ordering, the canaries, and the benches, which hold other
+/// people's designs.
+pub(crate) fn is_under_the_fence_rule(path: &str) -> bool {
+    !path.starts_with(SYNC_FACADE) && !path.starts_with("benches/") && path != CANARIES
+}
+
+/// Atomics, fences and std's locks. The locks of `shopfloor_protocol::sync` are what to use instead, an
+/// atomic belongs into a state machine of the protocol crate, where loom explores it.
+pub(crate) fn atomics_and_locks(source: &Source<'_>) -> Vec<Finding> {
+    let code = source.code_without_tests();
+    let finding = |word: &Word<'_>, what: String| Finding::new(source.path, source.line(word.start), what);
+    let mut findings = Vec::new();
+    let mut statement_uses_std = false;
+    for word in words(&code) {
+        match word.text {
+            "use" => statement_uses_std = false,
+            "std" | "parking_lot" => statement_uses_std = true,
+            "shopfloor_protocol" => statement_uses_std = false,
+            "fence" | "compiler_fence" if code[word.end()..].starts_with('(') => {
+                findings.push(finding(&word, format!("`{}` outside the protocol crate", word.text)));
+            }
+            "Mutex" | "Condvar" | "RwLock" | "Barrier" if statement_uses_std && is_path(&code, &word) => {
+                findings.push(finding(&word, format!("`{}` that is not of the protocol crate", word.text)));
+            }
+            name if is_atomic(name) => {
+                findings.push(finding(&word, format!("`{name}` outside the protocol crate")));
+            }
+            _ => {}
+        }
+        if code[word.end()..].trim_start().starts_with(';') {
+            statement_uses_std = false;
+        }
+    }
+    findings
+}
+
+fn is_atomic(name: &str) -> bool {
+    const WIDTHS: [&str; 12] =
+        ["Bool", "Ptr", "U8", "U16", "U32", "U64", "Usize", "I8", "I16", "I32", "I64", "Isize"];
+    name.strip_prefix("Atomic").is_some_and(|width| WIDTHS.contains(&width))
+}
+
+/// Whether the word is a segment after `::`, or stands in the braces of a `use`.
+fn is_path(code: &str, word: &Word<'_>) -> bool {
+    let before = code[..word.start].trim_end();
+    before.ends_with("::") || before.ends_with('{') || before.ends_with(',')
+}
+
+/// `SeqCst` on anything but a fence: loom explores a `SeqCst` access as if it were `AcqRel`, so an argument
+/// that rests on one has never been checked.
+pub(crate) fn sequential_consistency(source: &Source<'_>) -> Vec<Finding> {
+    words(&source.code)
+        .filter(|word| word.text == "SeqCst")
+        .filter(|word| {
+            let before = source.code[..word.start].trim_end();
+            let before = before.strip_suffix("Ordering::").unwrap_or(before).trim_end();
+            !before.ends_with("fence(")
+        })
+        .map(|word| Finding::new(source.path, source.line(word.start), "`SeqCst` that is not on a fence"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(check: fn(&Source<'_>) -> Vec<Finding>, text: &str) -> Vec<usize> {
+        check(&Source::new("sample.rs", text)).iter().map(|finding| finding.line).collect()
+    }
+
+    #[test]
+    fn an_atomic_or_a_foreign_lock_is_found() {
+        let bad = "use std::sync::atomic::AtomicU64;\nuse std::sync::{Arc, Mutex};\n\
+            fn f(it: &std::sync::Condvar) { fence(Release); }\nuse shopfloor_protocol::sync::AtomicBool;\n\
+            use parking_lot::RwLock;";
+        assert_eq!(lines(atomics_and_locks, bad), [1, 2, 3, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_lock_of_the_protocol_crate_and_test_code_are_fine() {
+        let good = "use std::sync::Arc;\nuse shopfloor_protocol::sync::{Condvar, Mutex};\n// AtomicU64\n\
+            struct Atomics { lock: Mutex<u8> }\n#[cfg(test)] mod tests { use std::sync::atomic::AtomicBool; }";
+        assert_eq!(lines(atomics_and_locks, good), [0_usize; 0]);
+    }
+
+    #[test]
+    fn sequential_consistency_on_an_access_is_found() {
+        let bad = "word.load(Ordering::SeqCst);\nuse std::sync::atomic::Ordering::SeqCst;\nfence(SeqCst);\n\
+            fence(Ordering::SeqCst); // SeqCst";
+        assert_eq!(lines(sequential_consistency, bad), [1, 2]);
+    }
+
+    #[test]
+    fn the_rules_about_atomics_cover_what_they_say() {
+        assert!(is_runtime_outside_protocol("crates/scheduler/src/worker.rs"));
+        assert!(!is_runtime_outside_protocol("crates/scheduler/tests/stress.rs"));
+        assert!(!is_runtime_outside_protocol("crates/protocol/src/parker.rs"));
+        assert!(!is_runtime_outside_protocol("benches/src/lib.rs"));
+        assert!(is_under_the_fence_rule("crates/protocol/src/parker.rs"));
+        assert!(is_under_the_fence_rule("loom-tests/tests/models/queue.rs"));
+        assert!(!is_under_the_fence_rule("crates/protocol/src/sync/loom.rs"));
+        assert!(!is_under_the_fence_rule(CANARIES));
+    }
+}

@@ -1,0 +1,74 @@
+# The one list of commands: hosted CI, .ci/run and people call these recipes.
+# The checks need a Rust toolchain and a C compiler; `syscalls` needs strace (Linux).
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# Lists the recipes.
+default:
+    @just --list --unsorted
+
+# Everything that has to pass before a change is merged.
+ci: checks test
+
+# What `ci` runs beside the tests.
+checks: fmt-check lint doc features
+
+# Formats every crate.
+fmt:
+    cargo fmt --all
+
+# Fails if `fmt` would change something.
+fmt-check:
+    cargo fmt --all -- --check
+
+# Clippy on libraries, tests, models and benches; a warning is an error.
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The documentation, private items included; a broken link is an error.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --exclude loom-tests
+
+# Unit tests, integration tests, doctests and every loom model.
+test:
+    cargo test --workspace
+
+# The loom models alone; `just models timer::` runs those whose name contains it.
+models filter="":
+    cargo test -p loom-tests --test models -- {{ filter }}
+
+# The rules that a program can check, without building the rest.
+tidy:
+    cargo test -p shopfloor --test tidy
+
+# Fails if the facade turns on more of tokio than the list in its test.
+features:
+    cargo tree -p shopfloor --edges features,no-dev --depth 2
+    cargo test -p shopfloor --test features
+
+# The tests N times in a row, to the first failure; models once, they are deterministic. BUSY adds busy loops.
+flake N="50" BUSY="0":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo test --workspace --no-run
+    cargo test -p loom-tests
+    load=()
+    stop() { [[ ${#load[@]} -eq 0 ]] || kill "${load[@]}"; }
+    trap stop EXIT
+    for ((i = 0; i < {{ BUSY }}; i++)); do
+        (while :; do :; done) &
+        load+=($!)
+    done
+    for ((run = 1; run <= {{ N }}; run++)); do
+        echo "flake: run $run of {{ N }}"
+        # Built above: this only runs the binaries. Doctests compile each time and have no interleavings.
+        if ! cargo test --quiet --workspace --exclude loom-tests --lib --bins --tests --examples; then
+            echo "flake: failed in run $run of {{ N }}" >&2
+            exit 1
+        fi
+    done
+    echo "flake: {{ N }} runs passed"
+
+# Compiles the facade for another platform, such as aarch64-apple-darwin (`rustup target add` it first).
+check target:
+    cargo check -p shopfloor --target {{ target }}
