@@ -12,6 +12,7 @@
 #![allow(clippy::disallowed_types, reason = "this is the crate that holds the atomics")]
 
 pub mod alarm;
+pub mod blocking_queue;
 pub mod cells;
 pub mod driver_token;
 pub mod foreman_sleep;

@@ -1,0 +1,119 @@
+//! What the lock protects: jobs, the line for room, and the counts, with the decisions that rest on them alone.
+
+use super::room::RoomWaiters;
+use std::collections::VecDeque;
+use std::mem;
+use std::task::Waker;
+
+#[derive(Debug)]
+pub(super) struct Ticketed<J> {
+    pub(super) ticket: u64,
+    pub(super) job: J,
+}
+
+#[derive(Debug)]
+pub(super) struct QueueState<J> {
+    pub(super) jobs: VecDeque<Ticketed<J>>,
+    /// Jobs whose own thread has not arrived yet.
+    pub(super) dedicated_jobs: Vec<Ticketed<J>>,
+    pub(super) waiters: RoomWaiters,
+    pub(super) ticket_next: u64,
+    pub(super) closed: bool,
+    pub(super) threads: usize,
+    pub(super) dedicated_count: usize,
+    pub(super) starting: usize,
+    pub(super) live: usize,
+    pub(super) idle: usize,
+    pub(super) busy: usize,
+    pub(super) reserved: usize,
+    pub(super) spawn_failures: u64,
+}
+
+/// What has to happen so that a listed job gets a thread.
+pub(super) enum Staffing {
+    NotifyIdle,
+    Spawn,
+    AlreadyDue,
+}
+
+impl<J> Default for QueueState<J> {
+    fn default() -> Self {
+        Self {
+            jobs: VecDeque::new(),
+            dedicated_jobs: Vec::new(),
+            waiters: RoomWaiters::default(),
+            ticket_next: 0,
+            closed: false,
+            threads: 0,
+            dedicated_count: 0,
+            starting: 0,
+            live: 0,
+            idle: 0,
+            busy: 0,
+            reserved: 0,
+            spawn_failures: 0,
+        }
+    }
+}
+
+impl<J> QueueState<J> {
+    pub(super) fn next_ticket(&mut self) -> u64 {
+        self.ticket_next += 1;
+        self.ticket_next
+    }
+
+    /// Jobs are bounded as a whole, running or not: `threads_max` may run, `queue_max` may wait.
+    pub(super) fn has_room(&self, jobs_max: usize) -> bool {
+        self.jobs.len() + self.busy + self.reserved < jobs_max
+    }
+
+    /// Who takes the job that was just listed.
+    pub(super) fn staffing(&self, threads_max: usize) -> Staffing {
+        if self.jobs.len() <= self.idle {
+            Staffing::NotifyIdle
+        } else if self.jobs.len() > self.idle + self.starting && self.starting + self.live < threads_max {
+            Staffing::Spawn
+        } else {
+            Staffing::AlreadyDue
+        }
+    }
+
+    /// Removes a job from the list, if it is still there.
+    pub(super) fn reclaim(&mut self, ticket: u64) -> Option<J> {
+        let index = self.jobs.iter().rposition(|listed| listed.ticket == ticket)?;
+        self.jobs.remove(index).map(|listed| listed.job)
+    }
+
+    /// The jobs that were accepted in the hope of a thread that never came.
+    pub(super) fn take_stranded(&mut self) -> VecDeque<Ticketed<J>> {
+        if self.live + self.starting == 0 { mem::take(&mut self.jobs) } else { VecDeque::new() }
+    }
+
+    pub(super) fn take_dedicated(&mut self, ticket: u64) -> Option<J> {
+        let index = self.dedicated_jobs.iter().position(|own| own.ticket == ticket)?;
+        Some(self.dedicated_jobs.swap_remove(index).job)
+    }
+
+    /// Reserves the room there is for those in line; the caller wakes them without the lock.
+    pub(super) fn grant_room(&mut self, jobs_max: usize) -> Vec<Waker> {
+        let mut woken = Vec::new();
+        while self.has_room(jobs_max) {
+            let Some(waiter) = self.waiters.pop() else { break };
+            self.reserved += 1;
+            woken.push(waiter);
+        }
+        woken
+    }
+
+    /// What holds whenever the lock is free.
+    pub(super) fn check(&self, threads_max: usize) {
+        debug_assert!(self.starting + self.live <= threads_max, "more threads than the cap");
+        debug_assert!(self.idle + self.busy <= self.live, "a thread in two states");
+        debug_assert!(
+            self.starting + self.live + self.dedicated_count <= self.threads,
+            "a thread not counted"
+        );
+        debug_assert!(self.jobs.is_empty() || self.starting + self.live > 0, "a stranded job");
+        debug_assert!(!self.closed || self.jobs.is_empty(), "a job listed after the close");
+    }
+}

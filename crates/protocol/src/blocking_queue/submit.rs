@@ -1,0 +1,184 @@
+//! A job comes in: who will run it, and what becomes of it if no thread can be started.
+
+use super::{BlockingQueue, Outside, QueueState, Reservation, Seat, Staffing, Stage, Ticketed};
+use crate::sync::MutexGuard;
+use std::fmt;
+
+/// Why a job was not accepted; it gives the job back.
+pub enum SubmitError<J, E = std::io::Error> {
+    /// The pool was shut down.
+    ShutDown(J),
+    /// As many jobs wait and run as the pool takes.
+    QueueFull(J),
+    /// There is no thread, and none could be started.
+    ThreadSpawn(E, J),
+}
+
+impl<J, E> SubmitError<J, E> {
+    /// The job that was not accepted.
+    pub fn into_job(self) -> J {
+        match self {
+            Self::ShutDown(job) | Self::QueueFull(job) | Self::ThreadSpawn(_, job) => job,
+        }
+    }
+}
+
+impl<J, E: fmt::Debug> fmt::Debug for SubmitError<J, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShutDown(_) => f.write_str("ShutDown"),
+            Self::QueueFull(_) => f.write_str("QueueFull"),
+            Self::ThreadSpawn(error, _) => f.debug_tuple("ThreadSpawn").field(error).finish(),
+        }
+    }
+}
+
+impl<J, E: fmt::Display> fmt::Display for SubmitError<J, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShutDown(_) => f.write_str("the blocking pool is shut down"),
+            Self::QueueFull(_) => f.write_str("the queue of the blocking pool is full"),
+            Self::ThreadSpawn(error, _) => {
+                write!(f, "no thread for a blocking job could be started: {error}")
+            }
+        }
+    }
+}
+
+impl<J, E: std::error::Error + 'static> std::error::Error for SubmitError<J, E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::ThreadSpawn(error, _) => Some(error),
+            Self::ShutDown(_) | Self::QueueFull(_) => None,
+        }
+    }
+}
+
+impl<J> BlockingQueue<J> {
+    /// Any thread. Accepts `job`. `spawn` is called, at most once, if it takes a new thread; that thread
+    /// must give the seat to [`arrive`](Self::arrive). `spawn` must not unwind.
+    ///
+    /// # Errors
+    /// If the queue is closed or full, or if there is no thread and `spawn` failed.
+    pub fn submit<E>(
+        &self,
+        job: J,
+        spawn: impl FnOnce(Seat) -> Result<(), E>,
+        outside: &impl Outside<J>,
+    ) -> Result<(), SubmitError<J, E>> {
+        let state = self.state.lock();
+        if state.closed {
+            return Err(SubmitError::ShutDown(job));
+        }
+        if !state.has_room(self.jobs_max) {
+            return Err(SubmitError::QueueFull(job));
+        }
+        self.accept(state, job, spawn, outside)
+    }
+
+    /// Any thread. As [`submit`](Self::submit), into room that was reserved.
+    ///
+    /// # Errors
+    /// If the queue is closed, or if there is no thread and `spawn` failed.
+    pub fn submit_reserved<E>(
+        &self,
+        reservation: Reservation,
+        job: J,
+        spawn: impl FnOnce(Seat) -> Result<(), E>,
+        outside: &impl Outside<J>,
+    ) -> Result<(), SubmitError<J, E>> {
+        let Reservation(()) = reservation;
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(SubmitError::ShutDown(job));
+        }
+        state.reserved -= 1;
+        self.accept(state, job, spawn, outside)
+    }
+
+    fn accept<E>(
+        &self,
+        mut state: MutexGuard<'_, QueueState<J>>,
+        job: J,
+        spawn: impl FnOnce(Seat) -> Result<(), E>,
+        outside: &impl Outside<J>,
+    ) -> Result<(), SubmitError<J, E>> {
+        let ticket = state.next_ticket();
+        state.jobs.push_back(Ticketed { ticket, job });
+        match state.staffing(self.threads_max) {
+            Staffing::AlreadyDue => {
+                state.check(self.threads_max);
+                Ok(())
+            }
+            Staffing::NotifyIdle => {
+                state.check(self.threads_max);
+                drop(state);
+                self.work.notify_one();
+                Ok(())
+            }
+            Staffing::Spawn => {
+                state.starting += 1;
+                state.threads += 1;
+                state.check(self.threads_max);
+                drop(state);
+                spawn(Seat(Stage::Starting)).or_else(|error| self.spawn_failed(ticket, error, outside))
+            }
+        }
+    }
+
+    /// Takes the job of `ticket` back unless a live thread is there to run it.
+    #[cold]
+    fn spawn_failed<E>(
+        &self,
+        ticket: u64,
+        error: E,
+        outside: &impl Outside<J>,
+    ) -> Result<(), SubmitError<J, E>> {
+        let mut state = self.state.lock();
+        state.starting -= 1;
+        state.spawn_failures += 1;
+        let own = if state.live == 0 { state.reclaim(ticket) } else { None };
+        let stranded = state.take_stranded();
+        let woken = state.grant_room(self.jobs_max);
+        self.thread_gone(state);
+        stranded.into_iter().for_each(|stranded| outside.cancel(stranded.job));
+        woken.into_iter().for_each(|waiter| outside.wake(waiter));
+        match own {
+            Some(job) => Err(SubmitError::ThreadSpawn(error, job)),
+            // It is listed and a live thread will look; or one took it; or the close cancelled it.
+            None => Ok(()),
+        }
+    }
+
+    /// Any thread. Gives `job` a thread of its own, outside the cap and the list. That thread takes it by
+    /// [`take_dedicated`](Self::take_dedicated). `spawn` must not unwind.
+    ///
+    /// # Errors
+    /// If the queue is closed, or if `spawn` failed.
+    pub fn submit_dedicated<E>(
+        &self,
+        job: J,
+        spawn: impl FnOnce(Seat) -> Result<(), E>,
+    ) -> Result<(), SubmitError<J, E>> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(SubmitError::ShutDown(job));
+        }
+        let ticket = state.next_ticket();
+        state.dedicated_jobs.push(Ticketed { ticket, job });
+        state.dedicated_count += 1;
+        state.threads += 1;
+        drop(state);
+        let Err(error) = spawn(Seat(Stage::Dedicated(ticket))) else { return Ok(()) };
+        let mut state = self.state.lock();
+        state.dedicated_count -= 1;
+        state.spawn_failures += 1;
+        let own = state.take_dedicated(ticket);
+        self.thread_gone(state);
+        match own {
+            Some(job) => Err(SubmitError::ThreadSpawn(error, job)),
+            // The close came in between and cancelled it.
+            None => Ok(()),
+        }
+    }
+}
