@@ -67,13 +67,13 @@ mod submit;
 mod tests;
 
 use crate::sync::{Condvar, Mutex, MutexGuard};
-use state::{QueueState, Ticketed};
+use state::{BlockingState, Ticketed};
 use std::collections::VecDeque;
 use std::mem;
 use std::task::Waker;
 use std::time::Duration;
 
-pub use room::{Closed, Reservation, RoomTicket};
+pub use room::{PoolClosed, RoomReservation, RoomTicket};
 pub use submit::SubmitError;
 
 /// What the queue asks of its surroundings, always without its lock held. None of it may unwind.
@@ -89,10 +89,10 @@ pub trait Outside<J> {
 /// A thread's place in the pool, from the decision to spawn it until it is gone.
 #[derive(Debug)]
 #[must_use = "the pool counts a thread until its seat is given to `leave`"]
-pub struct Seat(Stage);
+pub struct Seat(SeatStage);
 
 #[derive(Debug, PartialEq)]
-enum Stage {
+enum SeatStage {
     Starting,
     Live,
     Retired,
@@ -124,7 +124,7 @@ pub struct BlockingCounts {
 /// Jobs on their way to threads.
 #[derive(Debug)]
 pub struct BlockingQueue<J> {
-    state: Mutex<QueueState<J>>,
+    state: Mutex<BlockingState<J>>,
     /// Idle threads wait here for a job or the close.
     work: Condvar,
     /// Whoever shuts down waits here until no thread is left.
@@ -138,7 +138,7 @@ impl<J> BlockingQueue<J> {
     pub fn new(threads_max: usize, queue_max: usize) -> Self {
         let threads_max = threads_max.max(1);
         Self {
-            state: Mutex::new(QueueState::default()),
+            state: Mutex::new(BlockingState::default()),
             work: Condvar::new(),
             gone: Condvar::new(),
             threads_max,
@@ -148,18 +148,18 @@ impl<J> BlockingQueue<J> {
 
     /// New thread, first of all: from here on its spawn has not failed.
     pub fn arrive(&self, seat: &mut Seat) {
-        if seat.0 == Stage::Starting {
+        if seat.0 == SeatStage::Starting {
             let mut state = self.state.lock();
             state.starting -= 1;
             state.live += 1;
             state.check(self.threads_max);
-            seat.0 = Stage::Live;
+            seat.0 = SeatStage::Live;
         }
     }
 
     /// Dedicated thread. The job it was spawned for, unless the close was faster.
     pub fn take_dedicated(&self, seat: &Seat) -> Option<J> {
-        let Stage::Dedicated(ticket) = seat.0 else { return None };
+        let SeatStage::Dedicated(ticket) = seat.0 else { return None };
         self.state.lock().take_dedicated(ticket)
     }
 
@@ -173,7 +173,7 @@ impl<J> BlockingQueue<J> {
         mut go_idle: impl FnMut() -> C,
         outside: &impl Outside<J>,
     ) {
-        if seat.0 != Stage::Live {
+        if seat.0 != SeatStage::Live {
             return;
         }
         let mut state = self.state.lock();
@@ -190,15 +190,15 @@ impl<J> BlockingQueue<J> {
         }
         state.live -= 1;
         state.check(self.threads_max);
-        seat.0 = Stage::Retired;
+        seat.0 = SeatStage::Retired;
     }
 
     fn run<'a>(
         &'a self,
-        mut state: MutexGuard<'a, QueueState<J>>,
+        mut state: MutexGuard<'a, BlockingState<J>>,
         job: J,
         outside: &impl Outside<J>,
-    ) -> MutexGuard<'a, QueueState<J>> {
+    ) -> MutexGuard<'a, BlockingState<J>> {
         state.busy += 1;
         state.check(self.threads_max);
         drop(state);
@@ -217,9 +217,9 @@ impl<J> BlockingQueue<J> {
     /// Waits for a job or the close; the flag says that the clock ran out.
     fn idle<'a>(
         &'a self,
-        mut state: MutexGuard<'a, QueueState<J>>,
+        mut state: MutexGuard<'a, BlockingState<J>>,
         mut clock: impl FnMut() -> Option<Duration>,
-    ) -> (MutexGuard<'a, QueueState<J>>, bool) {
+    ) -> (MutexGuard<'a, BlockingState<J>>, bool) {
         let mut expired = false;
         state.idle += 1;
         while state.jobs.is_empty() && !state.closed && !expired {
@@ -244,16 +244,16 @@ impl<J> BlockingQueue<J> {
         let mut state = self.state.lock();
         let mut stranded = VecDeque::new();
         match seat.0 {
-            Stage::Retired => {}
-            Stage::Dedicated(ticket) => {
+            SeatStage::Retired => {}
+            SeatStage::Dedicated(ticket) => {
                 state.dedicated_count -= 1;
                 // Present only if the thread never came to take it.
                 let untaken = state.take_dedicated(ticket);
                 stranded.extend(untaken.map(|job| Ticketed { ticket, job }));
             }
             // A thread that could not work: nobody may be left for the list.
-            Stage::Starting | Stage::Live => {
-                let count = if seat.0 == Stage::Live { &mut state.live } else { &mut state.starting };
+            SeatStage::Starting | SeatStage::Live => {
+                let count = if seat.0 == SeatStage::Live { &mut state.live } else { &mut state.starting };
                 *count -= 1;
                 stranded = state.take_stranded();
             }
@@ -264,7 +264,7 @@ impl<J> BlockingQueue<J> {
         woken.into_iter().for_each(|waiter| outside.wake(waiter));
     }
 
-    fn thread_gone(&self, mut state: MutexGuard<'_, QueueState<J>>) {
+    fn thread_gone(&self, mut state: MutexGuard<'_, BlockingState<J>>) {
         state.threads -= 1;
         state.check(self.threads_max);
         let last = state.threads == 0;
@@ -293,28 +293,18 @@ impl<J> BlockingQueue<J> {
     }
 
     /// Any thread that is not the pool's own. Waits until every thread is gone, or until `clock` says
-    /// `None`; returns how many are left.
-    pub fn wait_until_gone(&self, mut clock: impl FnMut() -> Option<Duration>) -> usize {
+    /// `None`; returns what is left.
+    pub fn wait_until_gone(&self, mut clock: impl FnMut() -> Option<Duration>) -> BlockingCounts {
         let mut state = self.state.lock();
         while state.threads > 0 {
             let Some(time) = clock() else { break };
             state = self.gone.wait_timeout(state, time).0;
         }
-        state.threads
+        state.counts()
     }
 
     /// Any thread. The counts; out of date when they are returned.
     pub fn counts(&self) -> BlockingCounts {
-        let state = self.state.lock();
-        BlockingCounts {
-            threads: state.threads,
-            dedicated: state.dedicated_count,
-            starting: state.starting,
-            idle: state.idle,
-            busy: state.busy,
-            queued: state.jobs.len(),
-            reserved: state.reserved,
-            spawn_failures: state.spawn_failures,
-        }
+        self.state.lock().counts()
     }
 }

@@ -1,4 +1,6 @@
 //! To be written.
 
+pub mod blocking;
+mod contain;
 pub mod coop;
 pub mod timer;

@@ -3,7 +3,7 @@
 //! While somebody is in line there is no room, since whoever makes room gives it to the first in line under
 //! the same lock. So nobody can be overtaken, and a plain `submit` needs no look at the line.
 
-use super::state::QueueState;
+use super::state::BlockingState;
 use super::{BlockingQueue, Outside};
 use crate::sync::MutexGuard;
 use std::collections::VecDeque;
@@ -12,12 +12,12 @@ use std::task::{Poll, Waker};
 
 /// The queue was closed: there will be no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closed;
+pub struct PoolClosed;
 
 /// Room for one job, kept free until it is used or given up.
 #[derive(Debug)]
 #[must_use = "room that is neither used nor given up is lost to everybody"]
-pub struct Reservation(pub(super) ());
+pub struct RoomReservation(pub(super) ());
 
 /// A place in the line for room.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,12 +79,12 @@ impl<J> BlockingQueue<J> {
         &self,
         ticket: &mut Option<RoomTicket>,
         waker: Waker,
-    ) -> Poll<Result<Reservation, Closed>> {
+    ) -> Poll<Result<RoomReservation, PoolClosed>> {
         let mut state = self.state.lock();
         if state.closed {
             *ticket = None;
             drop(state);
-            return Poll::Ready(Err(Closed));
+            return Poll::Ready(Err(PoolClosed));
         }
         let unused = match ticket.take() {
             Some(waiting) => match state.waiters.replace(&waiting, waker) {
@@ -107,7 +107,7 @@ impl<J> BlockingQueue<J> {
         // Dropping a waker is user code.
         drop(state);
         drop(unused);
-        if ticket.is_some() { Poll::Pending } else { Poll::Ready(Ok(Reservation(()))) }
+        if ticket.is_some() { Poll::Pending } else { Poll::Ready(Ok(RoomReservation(()))) }
     }
 
     /// Any thread. Leaves the line; room that was reserved in the meantime goes to the next.
@@ -126,15 +126,15 @@ impl<J> BlockingQueue<J> {
     }
 
     /// Any thread. Gives room up that will not be used.
-    pub fn release(&self, reservation: Reservation, outside: &impl Outside<J>) {
-        let Reservation(()) = reservation;
+    pub fn release(&self, reservation: RoomReservation, outside: &impl Outside<J>) {
+        let RoomReservation(()) = reservation;
         let state = self.state.lock();
         if !state.closed {
             self.give_up(state, outside);
         }
     }
 
-    fn give_up(&self, mut state: MutexGuard<'_, QueueState<J>>, outside: &impl Outside<J>) {
+    fn give_up(&self, mut state: MutexGuard<'_, BlockingState<J>>, outside: &impl Outside<J>) {
         state.reserved -= 1;
         let woken = state.grant_room(self.jobs_max);
         drop(state);

@@ -1,5 +1,6 @@
 //! What the lock protects: jobs, the line for room, and the counts, with the decisions that rest on them alone.
 
+use super::BlockingCounts;
 use super::room::RoomWaiters;
 use std::collections::VecDeque;
 use std::mem;
@@ -12,7 +13,7 @@ pub(super) struct Ticketed<J> {
 }
 
 #[derive(Debug)]
-pub(super) struct QueueState<J> {
+pub(super) struct BlockingState<J> {
     pub(super) jobs: VecDeque<Ticketed<J>>,
     /// Jobs whose own thread has not arrived yet.
     pub(super) dedicated_jobs: Vec<Ticketed<J>>,
@@ -36,7 +37,7 @@ pub(super) enum Staffing {
     AlreadyDue,
 }
 
-impl<J> Default for QueueState<J> {
+impl<J> Default for BlockingState<J> {
     fn default() -> Self {
         Self {
             jobs: VecDeque::new(),
@@ -56,7 +57,7 @@ impl<J> Default for QueueState<J> {
     }
 }
 
-impl<J> QueueState<J> {
+impl<J> BlockingState<J> {
     pub(super) fn next_ticket(&mut self) -> u64 {
         self.ticket_next += 1;
         self.ticket_next
@@ -103,6 +104,19 @@ impl<J> QueueState<J> {
             woken.push(waiter);
         }
         woken
+    }
+
+    pub(super) fn counts(&self) -> BlockingCounts {
+        BlockingCounts {
+            threads: self.threads,
+            dedicated: self.dedicated_count,
+            starting: self.starting,
+            idle: self.idle,
+            busy: self.busy,
+            queued: self.jobs.len(),
+            reserved: self.reserved,
+            spawn_failures: self.spawn_failures,
+        }
     }
 
     /// What holds whenever the lock is free.

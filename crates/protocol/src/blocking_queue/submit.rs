@@ -1,6 +1,7 @@
 //! A job comes in: who will run it, and what becomes of it if no thread can be started.
 
-use super::{BlockingQueue, Outside, QueueState, Reservation, Seat, Staffing, Stage, Ticketed};
+use super::state::{BlockingState, Staffing, Ticketed};
+use super::{BlockingQueue, Outside, RoomReservation, Seat, SeatStage};
 use crate::sync::MutexGuard;
 use std::fmt;
 
@@ -82,12 +83,12 @@ impl<J> BlockingQueue<J> {
     /// If the queue is closed, or if there is no thread and `spawn` failed.
     pub fn submit_reserved<E>(
         &self,
-        reservation: Reservation,
+        reservation: RoomReservation,
         job: J,
         spawn: impl FnOnce(Seat) -> Result<(), E>,
         outside: &impl Outside<J>,
     ) -> Result<(), SubmitError<J, E>> {
-        let Reservation(()) = reservation;
+        let RoomReservation(()) = reservation;
         let mut state = self.state.lock();
         if state.closed {
             return Err(SubmitError::ShutDown(job));
@@ -98,7 +99,7 @@ impl<J> BlockingQueue<J> {
 
     fn accept<E>(
         &self,
-        mut state: MutexGuard<'_, QueueState<J>>,
+        mut state: MutexGuard<'_, BlockingState<J>>,
         job: J,
         spawn: impl FnOnce(Seat) -> Result<(), E>,
         outside: &impl Outside<J>,
@@ -121,7 +122,7 @@ impl<J> BlockingQueue<J> {
                 state.threads += 1;
                 state.check(self.threads_max);
                 drop(state);
-                spawn(Seat(Stage::Starting)).or_else(|error| self.spawn_failed(ticket, error, outside))
+                spawn(Seat(SeatStage::Starting)).or_else(|error| self.spawn_failed(ticket, error, outside))
             }
         }
     }
@@ -169,7 +170,7 @@ impl<J> BlockingQueue<J> {
         state.dedicated_count += 1;
         state.threads += 1;
         drop(state);
-        let Err(error) = spawn(Seat(Stage::Dedicated(ticket))) else { return Ok(()) };
+        let Err(error) = spawn(Seat(SeatStage::Dedicated(ticket))) else { return Ok(()) };
         let mut state = self.state.lock();
         state.dedicated_count -= 1;
         state.spawn_failures += 1;

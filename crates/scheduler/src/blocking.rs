@@ -1,0 +1,204 @@
+//! Threads for code that blocks.
+//!
+//! A job is taken by an idle thread; else a new thread is started while there are fewer than
+//! [`threads_max`](BlockingConfig::threads_max); else it waits in a bounded queue. A thread that stays idle
+//! for [`keep_alive`](BlockingConfig::keep_alive) ends. Who runs what is decided by
+//! [`BlockingQueue`](shopfloor_protocol::blocking_queue::BlockingQueue), whose head argues why no job is
+//! stranded; this module has what that protocol leaves out: threads, clocks, hooks and panics.
+//!
+//! The threads are never joined: [`BlockingPool::shutdown`] waits until each has said that it is done with
+//! the pool, and what then remains of it is the destructors of its thread-locals, for which nobody waits.
+
+mod config;
+mod reserve;
+#[cfg(test)]
+mod tests;
+mod thread;
+
+use crate::contain::contain;
+use shopfloor_protocol::blocking_queue::{BlockingQueue, Outside, Seat};
+use shopfloor_protocol::cells::Counter;
+use std::io;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+pub use config::{BlockingConfig, EnterHook, NameHook, ThreadHook};
+pub use reserve::{Permit, Reserve};
+pub use shopfloor_protocol::blocking_queue::{BlockingCounts, PoolClosed, SubmitError};
+pub use thread::on_blocking_thread;
+
+/// A piece of blocking work.
+///
+/// Exactly one of the two is called for each job that a pool accepted. Both are expected to deal with the
+/// panics of the code they call; one that gets out is reported and ends nothing else.
+pub trait Job: Send + 'static {
+    /// Does the work, on a thread of the pool.
+    fn run(self);
+    /// The work will not be done: the pool was shut down, or no thread could be started. Called on the
+    /// thread that found out.
+    fn cancel(self);
+}
+
+/// What a shutdown found and left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BlockingReport {
+    /// Threads that ended during the call.
+    pub threads_finished: usize,
+    /// Threads that had not ended when it returned: they run on, detached, and hold what they use.
+    pub threads_detached: usize,
+    /// How many of these were still inside a job; the others were about to end.
+    pub jobs_running: usize,
+    /// Jobs that no thread had started: they were cancelled.
+    pub jobs_cancelled: usize,
+}
+
+/// Starts a thread; an error means that `main` was dropped. Scripted by tests.
+type Spawner = Box<dyn Fn(std::thread::Builder, ThreadMain) -> io::Result<()> + Send + Sync>;
+type ThreadMain = Box<dyn FnOnce() + Send>;
+
+/// Threads that run blocking jobs, started when they are needed and ended when they are not.
+///
+/// Dropping it shuts it down without waiting.
+pub struct BlockingPool<J: Job> {
+    queue: Arc<BlockingQueue<J>>,
+    config: Arc<BlockingConfig>,
+    panics: Arc<Counter>,
+    spawner: Spawner,
+}
+
+impl<J: Job> BlockingPool<J> {
+    /// A pool without threads; the first job starts the first.
+    pub fn new(config: BlockingConfig) -> Self {
+        Self::with_spawner(config, Box::new(|builder, main| builder.spawn(main).map(drop)))
+    }
+
+    fn with_spawner(config: BlockingConfig, spawner: Spawner) -> Self {
+        Self {
+            queue: Arc::new(BlockingQueue::new(config.threads_max, config.queue_max)),
+            config: Arc::new(config),
+            panics: Arc::new(Counter::new()),
+            spawner,
+        }
+    }
+
+    /// Hands `job` to an idle thread, a new one, or the queue. Starting a thread costs the caller some 10 µs
+    /// to 50 µs; else this takes one lock and wakes at most one thread.
+    ///
+    /// A thread that cannot be started is no error while another one is there: the job waits for that.
+    ///
+    /// # Errors
+    /// Each gives the job back: the pool was shut down; `threads_max + queue_max` jobs are unfinished;
+    /// there is no thread and none could be started.
+    pub fn submit(&self, job: J) -> Result<(), SubmitError<J>> {
+        self.queue.submit(job, |seat| self.spawn(seat), &self.contained())
+    }
+
+    /// Gives `job` a thread of its own, at once and outside the cap: for long-lived work that must not hold
+    /// up the queue, such as a stand-in worker. That thread takes part in [`shutdown`](Self::shutdown) like
+    /// the others and ends with its job.
+    ///
+    /// # Errors
+    /// Each gives the job back: the pool was shut down; the thread could not be started.
+    pub fn submit_dedicated(&self, job: J) -> Result<(), SubmitError<J>> {
+        self.queue.submit_dedicated(job, |seat| self.spawn(seat))
+    }
+
+    /// Waits until there is room for one more job.
+    ///
+    /// # Errors
+    /// If the pool is shut down before there is room.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up its place in line, or passes the room on if it had been given some.
+    pub fn reserve(&self) -> Reserve<'_, J> {
+        Reserve::new(self)
+    }
+
+    /// Refuses further jobs, cancels those that no thread has started, and waits at most `timeout` for the
+    /// threads to end: running jobs to finish and stop hooks to return. What is left then is detached.
+    ///
+    /// With a zero `timeout`, and on any thread of a blocking pool, it does not wait. `Duration::MAX` waits
+    /// for as long as it takes. It may be called again, from several threads at once, and from a job.
+    pub fn shutdown(&self, timeout: Duration) -> BlockingReport {
+        let threads = self.queue.counts().threads;
+        let jobs_cancelled = self.queue.close(&self.contained());
+        let patience = if on_blocking_thread() { Duration::ZERO } else { timeout };
+        let left = self.queue.wait_until_gone(thread::countdown(patience));
+        BlockingReport {
+            // A spawn that was decided on before the close may have been counted in between.
+            threads_finished: threads.saturating_sub(left.threads),
+            threads_detached: left.threads,
+            jobs_running: left.busy + left.dedicated,
+            jobs_cancelled,
+        }
+    }
+
+    /// The counts of threads and jobs; out of date when they are returned.
+    pub fn counts(&self) -> BlockingCounts {
+        self.queue.counts()
+    }
+
+    /// Panics that got out of a job or a hook since the pool was made.
+    pub fn panics_count(&self) -> u64 {
+        self.panics.get()
+    }
+
+    fn spawn(&self, seat: Seat) -> io::Result<()> {
+        let main: ThreadMain = {
+            let (queue, config) = (Arc::clone(&self.queue), Arc::clone(&self.config));
+            let contained = self.contained();
+            Box::new(move || thread::run(&queue, config, seat, &contained))
+        };
+        let spawned =
+            contain("starting a blocking thread", || (self.spawner)(self.config.thread_builder(), main));
+        // std panics at a name with a zero byte in it.
+        spawned.unwrap_or_else(|| Err(io::ErrorKind::InvalidInput.into()))
+    }
+
+    fn contained(&self) -> Contained {
+        Contained { panics: Arc::clone(&self.panics) }
+    }
+}
+
+impl<J: Job> Drop for BlockingPool<J> {
+    fn drop(&mut self) {
+        self.shutdown(Duration::ZERO);
+    }
+}
+
+impl<J: Job> std::fmt::Debug for BlockingPool<J> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlockingPool")
+            .field("config", &self.config)
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the queue asks for, with panics contained and counted.
+struct Contained {
+    panics: Arc<Counter>,
+}
+
+impl Contained {
+    fn call(&self, what: &'static str, code: impl FnOnce()) {
+        if contain(what, code).is_none() {
+            self.panics.add(1);
+        }
+    }
+}
+
+impl<J: Job> Outside<J> for Contained {
+    fn run(&self, job: J) {
+        self.call("a blocking job", || job.run());
+    }
+
+    fn cancel(&self, job: J) {
+        self.call("cancelling a blocking job", || job.cancel());
+    }
+
+    fn wake(&self, waiter: Waker) {
+        self.call("waking a task that waits for the blocking pool", || waiter.wake());
+    }
+}

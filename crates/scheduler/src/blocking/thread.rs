@@ -1,0 +1,60 @@
+//! The life of one thread of the pool.
+
+use super::config::{BlockingConfig, ThreadHook};
+use super::{Contained, Job};
+use shopfloor_protocol::blocking_queue::{BlockingQueue, Outside, Seat};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+thread_local! {
+    static ON_BLOCKING_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread belongs to a blocking pool, of whichever runtime: it must not wait for one to end.
+pub fn on_blocking_thread() -> bool {
+    // Also true while the locals of such a thread are destroyed: the cell needs no destructor.
+    ON_BLOCKING_THREAD.with(Cell::get)
+}
+
+/// From the first instruction to the last that concerns the pool.
+pub(super) fn run<J: Job>(
+    queue: &BlockingQueue<J>,
+    config: Arc<BlockingConfig>,
+    mut seat: Seat,
+    contained: &Contained,
+) {
+    queue.arrive(&mut seat);
+    ON_BLOCKING_THREAD.set(true);
+    contained.call("the context of a blocking thread", || {
+        (config.enter)(&mut || {
+            call_hook(contained, "the start hook of a blocking thread", config.on_start.as_ref());
+            match queue.take_dedicated(&seat) {
+                Some(job) => contained.run(job),
+                None => queue.work(&mut seat, || countdown(config.keep_alive), contained),
+            }
+            call_hook(contained, "the stop hook of a blocking thread", config.on_stop.as_ref());
+        });
+    });
+    // It may be the last reference: what the hooks have captured is dropped before the pool is told that
+    // this thread no longer uses anything.
+    contained.call("dropping the hooks of a blocking pool", || drop(config));
+    queue.leave(seat, contained);
+}
+
+fn call_hook(contained: &Contained, what: &'static str, hook: Option<&ThreadHook>) {
+    if let Some(hook) = hook {
+        contained.call(what, || hook());
+    }
+}
+
+/// A clock that says how much of `time` is left.
+pub(super) fn countdown(time: Duration) -> impl FnMut() -> Option<Duration> {
+    /// Where the end is beyond what the clock can express: look again after this long.
+    const NO_END: Duration = Duration::from_secs(3600);
+    let end = Instant::now().checked_add(time);
+    move || match end {
+        Some(end) => end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()),
+        None => Some(NO_END),
+    }
+}
