@@ -77,6 +77,40 @@ pub(crate) fn sequential_consistency(source: &Source<'_>) -> Vec<Finding> {
         .collect()
 }
 
+/// The sources of the protocol crate, the sync facade aside.
+pub(crate) fn is_protocol(path: &str) -> bool {
+    path.starts_with("crates/protocol/src/") && !path.starts_with(SYNC_FACADE)
+}
+
+/// What loom cannot control, or what would make two models share something: statics, thread locals, threads,
+/// clocks and file descriptors.
+pub(crate) fn outside_of_a_model(source: &Source<'_>) -> Vec<Finding> {
+    const NAMES: [&str; 10] = [
+        "thread_local",
+        "Instant",
+        "SystemTime",
+        "RawFd",
+        "OwnedFd",
+        "BorrowedFd",
+        "JoinHandle",
+        "LazyLock",
+        "OnceLock",
+        "libc",
+    ];
+    let code = source.code_without_tests();
+    words(&code)
+        .filter(|word| {
+            let is_lifetime = code[..word.start].ends_with('\'');
+            let spawns = word.text == "spawn" && code[..word.start].ends_with("thread::");
+            NAMES.contains(&word.text) || (word.text == "static" && !is_lifetime) || spawns
+        })
+        .map(|word| {
+            let what = format!("`{}` in the protocol crate: hand it in", word.text);
+            Finding::new(source.path, source.line(word.start), what)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +139,15 @@ mod tests {
         let bad = "word.load(Ordering::SeqCst);\nuse std::sync::atomic::Ordering::SeqCst;\nfence(SeqCst);\n\
             fence(Ordering::SeqCst); // SeqCst";
         assert_eq!(lines(sequential_consistency, bad), [1, 2]);
+    }
+
+    #[test]
+    fn what_a_model_cannot_control_is_found() {
+        let bad =
+            "static COUNT: u8 = 0;\nlet now = Instant::now();\nstd::thread::spawn(f);\nthread_local! {}";
+        assert_eq!(lines(outside_of_a_model, bad), [1, 2, 3, 4]);
+        let good = "fn f(it: &'static str, spawn: impl Fn()) { spawn() } #[cfg(test)] static S: u8 = 0;";
+        assert_eq!(lines(outside_of_a_model, good), [0_usize; 0]);
     }
 
     #[test]

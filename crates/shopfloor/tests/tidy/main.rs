@@ -8,6 +8,7 @@
 //! |---|---|
 //! | atomics and fences live in `crates/protocol`, locks come from it | `atomics_and_locks_come_from_the_protocol_crate` |
 //! | `SeqCst` is written on fences only | `sequential_consistency_is_for_fences_only` |
+//! | the protocol crate has no statics, threads, clocks or descriptors | `protocols_know_nothing_of_the_world` |
 //! | crates depend on each other along the arrows of the architecture | `crates_depend_along_the_arrows` |
 //! | the models compile the protocol against its own dependencies | `models_repeat_the_dependencies_of_the_protocol` |
 //! | one public type per name | `public_types_have_names_of_their_own` |
@@ -63,6 +64,11 @@ fn atomics_and_locks_come_from_the_protocol_crate() {
 #[test]
 fn sequential_consistency_is_for_fences_only() {
     check_code(|path| code::is_under_the_fence_rule(path) && !is_tidy(path), code::sequential_consistency);
+}
+
+#[test]
+fn protocols_know_nothing_of_the_world() {
+    check_code(code::is_protocol, code::outside_of_a_model);
 }
 
 #[test]
