@@ -1,0 +1,206 @@
+//! epoll, called directly: one system call per wait.
+//!
+//! - `polling::Poller` makes and owns the epoll instance, but its `wait` costs three system calls, five with a
+//!   timeout. Waits, registrations and the interrupt are made here on its descriptor.
+//! - Sources are registered with `RDHUP` and `PRI`, which `polling` does not ask for: a half-close that arrives
+//!   together with data would otherwise hide behind a short read.
+//! - The interrupt is an edge-triggered eventfd that is never read: each write to it is one event.
+//! - A timeout in nanoseconds takes `epoll_pwait2`. Where that is missing (Linux before 5.11) or forbidden (some
+//!   seccomp filters), `epoll_wait` rounds up to milliseconds and a timerfd, set only when the deadline changes,
+//!   ends it in time.
+
+use super::pwait2::epoll_pwait2;
+use super::{BorrowedSource, EVENTS_PER_WAIT_MAX, Event, Selector};
+use polling::Poller;
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::io::{Errno, retry_on_intr, write};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
+};
+use shopfloor_protocol::interest::{Interest, Ready};
+use shopfloor_protocol::registry::Token;
+use shopfloor_protocol::sync::Mutex;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// Words of our own events. `usize::MAX` is `polling`'s; nothing of it is ever armed here.
+const INTERRUPT: u64 = Token::RESERVED as u64;
+const TIMER: u64 = Token::RESERVED as u64 + 1;
+
+/// Two deadlines this close are the same: callers compute a timeout from a deadline, so it comes back with the
+/// jitter of two clock readings. A fifth of the lateness that timers promise.
+const DEADLINE_SLACK: Duration = Duration::from_micros(20);
+
+type Buffer = [MaybeUninit<epoll::Event>; EVENTS_PER_WAIT_MAX];
+type PreciseWait = for<'a> fn(BorrowedFd<'_>, &'a mut Buffer, Duration) -> io::Result<&'a mut [epoll::Event]>;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Epoll {
+    poller: Poller,
+    interrupt: OwnedFd,
+    precise_wait: PreciseWait,
+    /// Present once `precise_wait` was refused. Uncontended: one thread waits at a time.
+    timer: Mutex<Option<Timer>>,
+}
+
+#[derive(Debug)]
+struct Timer {
+    fd: OwnedFd,
+    armed: Option<Instant>,
+}
+
+impl Epoll {
+    /// A selector without sources.
+    pub(crate) fn new() -> io::Result<Self> {
+        Self::with_precise_wait(epoll_pwait2)
+    }
+
+    fn with_precise_wait(precise_wait: PreciseWait) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        let interrupt = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        add_own(&poller, &interrupt, INTERRUPT)?;
+        Ok(Self { poller, interrupt, precise_wait, timer: Mutex::new(None) })
+    }
+
+    /// As `Selector::wait`, but an interrupted system call is an error. One system call, unless the deadline
+    /// has to be set first.
+    fn wait_once(&self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+        let timer = &mut *self.timer.lock();
+        let mut buffer = [const { MaybeUninit::uninit() }; EVENTS_PER_WAIT_MAX];
+        let looks_only = timeout == Some(Duration::ZERO);
+        if let (Some(timeout), false, None) = (timeout, looks_only, &timer) {
+            match (self.precise_wait)(self.poller.as_fd(), &mut buffer, timeout) {
+                Err(error) if is_missing(&error) => *timer = Some(Timer::new(&self.poller)?),
+                result => {
+                    append(result?, timer, events);
+                    return Ok(());
+                }
+            }
+        }
+        if let (Some(timer), false) = (&mut *timer, looks_only) {
+            timer.set(timeout)?;
+        }
+        // A timeout beyond the range of the kernel's clock is none. rustix rounds up to milliseconds.
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let (ready, _) = epoll::wait(&self.poller, &mut buffer, timeout.as_ref())?;
+        append(ready, timer, events);
+        Ok(())
+    }
+}
+
+/// Appends the events of sources; notes one of the timer.
+fn append(reported: &[epoll::Event], timer: &mut Option<Timer>, events: &mut Vec<Event>) {
+    for event in reported {
+        let (data, flags) = (event.data, event.flags);
+        match data.u64() {
+            INTERRUPT => {}
+            TIMER => timer.iter_mut().for_each(|timer| timer.armed = None),
+            word => events.push((Token::from_usize(word as usize), ready(flags))),
+        }
+    }
+}
+
+impl Selector for Epoll {
+    fn add(&self, source: BorrowedSource<'_>, token: Token) -> io::Result<()> {
+        use epoll::EventFlags as Flags;
+        let flags = Flags::IN | Flags::OUT | Flags::PRI | Flags::RDHUP | Flags::ET;
+        let word = epoll::EventData::new_u64(token.to_usize() as u64);
+        Ok(epoll::add(&self.poller, source, word, flags)?)
+    }
+
+    fn delete(&self, source: BorrowedSource<'_>) -> io::Result<()> {
+        Ok(epoll::delete(&self.poller, source)?)
+    }
+
+    fn disarms(&self) -> bool {
+        false
+    }
+
+    fn rearm(&self, _: BorrowedSource<'_>, _: Token, _: Interest) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reports_half_close(&self) -> bool {
+        true
+    }
+
+    fn wait(&self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+        match self.wait_once(timeout, events) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            result => result,
+        }
+    }
+
+    fn signal(&self) -> io::Result<()> {
+        // The counter is never read, so that this is an edge each time; it overflows after 2^64 - 2 of them.
+        retry_on_intr(|| write(&self.interrupt, &1_u64.to_ne_bytes()))?;
+        Ok(())
+    }
+}
+
+impl Timer {
+    fn new(poller: &Poller) -> io::Result<Self> {
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        add_own(poller, &fd, TIMER)?;
+        Ok(Self { fd, armed: None })
+    }
+
+    /// Sets the deadline, unless it is set already.
+    fn set(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let now = Instant::now();
+        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+        if !needs_setting(self.armed, deadline, now) {
+            return Ok(());
+        }
+        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let it_value = timeout.and_then(|timeout| Timespec::try_from(timeout).ok()).unwrap_or(zero);
+        let value = Itimerspec { it_interval: zero, it_value };
+        timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &value)?;
+        self.armed = deadline;
+        Ok(())
+    }
+}
+
+/// True if the timer does not end a wait at `deadline` as it stands: a deadline that has passed is disarmed.
+fn needs_setting(armed: Option<Instant>, deadline: Option<Instant>, now: Instant) -> bool {
+    match (armed, deadline) {
+        (None, None) => false,
+        (Some(armed), Some(deadline)) => {
+            let apart = armed.max(deadline) - armed.min(deadline);
+            armed <= now || apart > DEADLINE_SLACK
+        }
+        _ => true,
+    }
+}
+
+/// An edge-triggered descriptor of our own that is never read.
+fn add_own(poller: &Poller, fd: &OwnedFd, word: u64) -> io::Result<()> {
+    let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
+    Ok(epoll::add(poller, fd, epoll::EventData::new_u64(word), flags)?)
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    errno == Some(Errno::NOSYS) || errno == Some(Errno::PERM)
+}
+
+fn ready(flags: epoll::EventFlags) -> Ready {
+    use epoll::EventFlags as Flags;
+    let mut ready = Ready::EMPTY;
+    let facts = [
+        (Flags::IN, Ready::READABLE),
+        (Flags::OUT, Ready::WRITABLE),
+        (Flags::PRI, Ready::READABLE | Ready::PRIORITY),
+        (Flags::RDHUP, Ready::READABLE | Ready::READ_CLOSED),
+        (Flags::HUP, Ready::READABLE | Ready::WRITABLE | Ready::READ_CLOSED | Ready::WRITE_CLOSED),
+        (Flags::ERR, Ready::READABLE | Ready::WRITABLE | Ready::ERROR),
+    ];
+    for (_, facts) in facts.into_iter().filter(|(flag, _)| flags.contains(*flag)) {
+        ready |= facts;
+    }
+    ready
+}
