@@ -15,6 +15,8 @@ pub mod alarm;
 pub mod blocking_queue;
 pub mod cells;
 pub mod driver_token;
+pub mod driving_role;
+pub mod flag;
 pub mod foreman_sleep;
 pub mod idle;
 pub mod interest;

@@ -46,7 +46,8 @@ pub unsafe trait Token: Send + Sized {
 #[derive(Debug)]
 pub struct LifoSlot<T: Token> {
     token: AtomicPtr<()>,
-    _owned: PhantomData<T>,
+    /// Not `T` itself: the slot shares no `&T`, and tokens are `Send`.
+    _owned: PhantomData<fn() -> T>,
 }
 
 impl<T: Token> Default for LifoSlot<T> {

@@ -134,7 +134,8 @@ impl Parker {
         }
     }
 
-    fn take_token(&self) -> bool {
+    /// Owner. Takes the token if there is one, without sleeping.
+    pub fn take_token(&self) -> bool {
         self.step(NOTIFIED, EMPTY)
     }
 

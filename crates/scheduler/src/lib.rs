@@ -1,6 +1,39 @@
-//! To be written.
+//! The scheduler: workers that run tasks and steal from each other, the timers, the blocking pool, and the
+//! foreman who watches them. Sources of events come in through [`Driver`]; it knows no other.
+//!
+//! Reading order: [`config`], `slot` (what a worker shares), `worker` (the loop), `wake_policy` (when a peer
+//! is woken), `floor` (what everybody shares), `crew` and `foreman` (threads), `runtime` (start and end).
+#![forbid(unsafe_op_in_unsafe_fn)]
 
+mod block_in_place;
+mod block_on;
 pub mod blocking;
+mod blocking_job;
+pub mod config;
 mod contain;
+mod context;
 pub mod coop;
+mod crew;
+mod driver;
+mod floor;
+mod foreman;
+mod handle;
+mod join_handle;
+mod runtime;
+mod slot;
 pub mod timer;
+pub mod wait;
+mod wake_policy;
+mod worker;
+mod yield_now;
+
+pub use block_in_place::block_in_place;
+pub use config::{Config, Flavor};
+pub use context::EnterGuard;
+pub use driver::Driver;
+pub use handle::{Handle, MetricsSnapshot, TryCurrentError};
+pub use join_handle::{AbortHandle, JoinHandle};
+pub use runtime::{Runtime, ShutdownReport};
+pub use shopfloor_task::{Id, JoinError, State};
+pub use wait::WaitReason;
+pub use yield_now::yield_now;

@@ -1,11 +1,10 @@
 //! The whole cell, and the functions that know its type.
 
 use crate::error::Failure;
-use crate::header::{Header, Host, Kind, Mishap, TaskVtable, UNLISTED};
+use crate::header::{Header, Host, Id, Kind, Mishap, TaskVtable, UNLISTED};
 use crate::join::Join;
 use crate::list::Links;
 use crate::notified::Notified;
-use crate::waker::WakerOf;
 use shopfloor_protocol::cells::Word;
 use shopfloor_protocol::sync::UnsafeCell;
 use shopfloor_protocol::task_state::TaskState;
@@ -96,9 +95,10 @@ impl<F: Future, H: Host> VtableOf<F, H> {
             take_output: take_output::<F>,
             release: release::<F, H>,
             schedule: schedule::<H>,
+            is_polling: is_polling::<H>,
             note_orphan: note_orphan::<H>,
             report: report::<H>,
-            waker: &WakerOf::<H>::VTABLE,
+            waker: H::WAKERS,
             kind,
         }
     }
@@ -236,6 +236,11 @@ unsafe fn schedule<H: Host>(cell: NonNull<Header>) {
     // SAFETY: the caller has a reference to a cell that is not done, so listed, so the host is alive.
     let host = unsafe { host::<H>(cell) };
     host.schedule(Notified::new(cell));
+}
+
+unsafe fn is_polling<H: Host>(cell: NonNull<Header>) -> bool {
+    // SAFETY: the caller's pin keeps the cell, which is listed, and that keeps the host.
+    unsafe { host::<H>(cell) }.is_polling(Id::of(cell))
 }
 
 unsafe fn note_orphan<H: Host>(cell: NonNull<Header>) {

@@ -13,12 +13,19 @@ use std::task::{RawWakerVTable, Waker};
 
 /// What a cell needs of its runtime. The runtime's shared part implements it.
 pub trait Host: Send + Sync + Sized + 'static {
+    /// The vtable of all wakers of this host's tasks: a `static` made by
+    /// [`waker_vtable`](crate::waker_vtable), so that its address tells these wakers from others.
+    const WAKERS: &'static RawWakerVTable;
+
     /// Puts a task whose obligation the caller got into a queue. Called on any thread, from inside wakers:
     /// takes no lock that is held while user code runs.
     fn schedule(&self, task: Notified);
 
     /// Whether the calling thread is a worker of this runtime, and so keeps it alive.
     fn is_current(&self) -> bool;
+
+    /// Whether a worker shows that it polls this task.
+    fn is_polling(&self, id: Id) -> bool;
 
     /// The list that the cell with this number is on.
     fn roster(&self, index: u32) -> &TaskList<Self>;
@@ -59,6 +66,11 @@ impl Id {
     pub(crate) fn of(header: NonNull<Header>) -> Self {
         Self(header.addr())
     }
+
+    /// As a number.
+    pub fn as_u64(self) -> u64 {
+        self.0.get() as u64
+    }
 }
 
 impl fmt::Debug for Id {
@@ -87,7 +99,9 @@ pub(crate) struct TaskVtable {
     pub(crate) release: unsafe fn(NonNull<Header>),
     /// Hands the obligation to the host. Whoever got it, holding a reference or being on a worker.
     pub(crate) schedule: unsafe fn(NonNull<Header>),
-    /// [`Host::note_orphan`]. Holder of a pin.
+    /// [`Host::is_polling`]. Holder of a pin on a task that is not done.
+    pub(crate) is_polling: unsafe fn(NonNull<Header>) -> bool,
+    /// [`Host::note_orphan`]. Holder of a pin on a task that is not done.
     pub(crate) note_orphan: unsafe fn(NonNull<Header>),
     /// [`Host::report`]. Holder of a reference.
     pub(crate) report: unsafe fn(NonNull<Header>, Mishap, Box<dyn Any + Send>),

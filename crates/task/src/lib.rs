@@ -25,4 +25,5 @@ pub use header::{Host, Id, Kind, Mishap};
 pub use join::Join;
 pub use list::{CellList, TaskList};
 pub use notified::{Notified, Ran};
-pub use task_ref::TaskRef;
+pub use task_ref::{State, TaskRef};
+pub use waker::waker_vtable;

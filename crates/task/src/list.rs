@@ -1,6 +1,6 @@
 //! The list of a slot's cells, linked through their headers.
 
-use crate::header::Header;
+use crate::header::{Header, Id, Kind};
 use crate::task_ref::TaskRef;
 use shopfloor_protocol::roster::Roster;
 use std::ptr::NonNull;
@@ -57,14 +57,28 @@ impl CellList {
 
     /// Pins every task that is not about to be freed. The pins are dropped after the lock.
     pub fn pin_all(&self) -> Vec<TaskRef> {
-        let mut pins = Vec::new();
-        let mut at = self.head;
-        while let Some(cell) = at {
-            // SAFETY: the cell is listed and we have `&self`, so it is alive.
-            pins.extend(unsafe { TaskRef::pin(cell) });
-            at = set_links(cell, |links| links.next);
-        }
-        pins
+        // SAFETY: the cell is listed and we have `&self`, so it is alive.
+        self.cells().filter_map(|cell| unsafe { TaskRef::pin(cell) }).collect()
+    }
+
+    /// Pins the task with this id, as a number. Looks at each in turn.
+    pub fn find(&self, id: u64) -> Option<TaskRef> {
+        let cell = self.cells().find(|&cell| Id::of(cell).as_u64() == id)?;
+        // SAFETY: as above.
+        unsafe { TaskRef::pin(cell) }
+    }
+
+    /// Whether a task of this kind is not done. Looks at each in turn.
+    pub fn any_incomplete(&self, kind: Kind) -> bool {
+        self.cells().any(|cell| {
+            // SAFETY: as above.
+            let header = unsafe { cell.as_ref() };
+            header.vtable.kind == kind && !header.state.load().is_complete()
+        })
+    }
+
+    fn cells(&self) -> impl Iterator<Item = NonNull<Header>> {
+        std::iter::successors(self.head, |&cell| set_links(cell, |links| links.next))
     }
 }
 

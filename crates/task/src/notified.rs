@@ -78,7 +78,7 @@ impl Notified {
                 // SAFETY: the obligation is the right to the future.
                 let ready = unsafe { (self.header().vtable.poll)(self.cell, &waker) };
                 if ready {
-                    return self.complete(false);
+                    return self.complete();
                 }
                 if after_poll(&self) {
                     return Ran::Again(self);
@@ -86,6 +86,13 @@ impl Notified {
                 self.end_poll()
             }
         }
+    }
+
+    /// Ends the task without polling it, as if it had been aborted.
+    pub fn cancel(self) -> Ran {
+        // SAFETY: the obligation is the right to the future.
+        unsafe { (self.header().vtable.cancel)(self.cell) };
+        self.complete()
     }
 
     fn end_poll(self) -> Ran {
@@ -102,13 +109,8 @@ impl Notified {
         }
     }
 
-    fn cancel(self) -> Ran {
-        // SAFETY: the obligation is the right to the future.
-        unsafe { (self.header().vtable.cancel)(self.cell) };
-        self.complete(false)
-    }
-
-    fn complete(self, mut output_dropped: bool) -> Ran {
+    fn complete(self) -> Ran {
+        let mut output_dropped = false;
         let Header { state, vtable, join_waker, .. } = self.header();
         loop {
             match state.complete(output_dropped) {

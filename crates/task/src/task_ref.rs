@@ -1,10 +1,25 @@
 //! A pin on a task: to look at it, suspend, resume or abort it.
 
 use crate::header::{Header, Id, Kind};
-use shopfloor_protocol::task_state::{Snapshot, WakeAction};
+use shopfloor_protocol::task_state::{Phase, Snapshot, WakeAction};
 use std::fmt;
 use std::panic::Location;
 use std::ptr::NonNull;
+
+/// The five states of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// In a queue or LIFO slot, waiting for a worker.
+    Ready,
+    /// Being polled by a worker.
+    Running,
+    /// Waiting to be woken.
+    Waiting,
+    /// Stopped: wakes are kept until it is resumed.
+    Suspended,
+    /// Completed, cancelled or panicked.
+    Done,
+}
 
 /// A reference that keeps a task's cell, but neither its future nor its output.
 pub struct TaskRef {
@@ -57,9 +72,14 @@ impl TaskRef {
         self.header().location
     }
 
-    /// Its state word as it is now.
-    pub fn snapshot(&self) -> Snapshot {
-        self.header().state.load()
+    /// Its state a moment ago.
+    pub fn state(&self) -> State {
+        self.show(self.header().state.load())
+    }
+
+    /// Whether it is done.
+    pub fn is_finished(&self) -> bool {
+        self.header().state.load().is_complete()
     }
 
     /// The wait word that its leaf futures have left.
@@ -73,13 +93,14 @@ impl TaskRef {
     }
 
     /// Stops the task at its next await. Idempotent. Returns the state it found.
-    pub fn suspend(&self) -> Snapshot {
-        self.header().state.suspend()
+    pub fn suspend(&self) -> State {
+        self.show(self.header().state.suspend())
     }
 
     /// Continues the task. Idempotent. Returns the state it found.
-    pub fn resume(&self) -> Snapshot {
+    pub fn resume(&self) -> State {
         let (found, action) = self.header().state.resume();
+        let found = self.show(found);
         self.discharge(action);
         found
     }
@@ -88,6 +109,20 @@ impl TaskRef {
     pub fn abort(&self) {
         let action = self.header().state.abort();
         self.discharge(action);
+    }
+
+    /// What the word says; for a task that is ready or running, what the workers show.
+    fn show(&self, word: Snapshot) -> State {
+        // SAFETY: the pin is ours, and the task was not done, so it was not refused.
+        let polled = || unsafe { (self.header().vtable.is_polling)(self.cell) };
+        match word.phase() {
+            Phase::Done => State::Done,
+            Phase::Waiting => State::Waiting,
+            Phase::Suspended { at_rest: false } if polled() => State::Running,
+            Phase::Suspended { .. } => State::Suspended,
+            Phase::ReadyOrRunning if polled() => State::Running,
+            Phase::ReadyOrRunning => State::Ready,
+        }
     }
 
     fn discharge(&self, action: WakeAction) {
@@ -119,6 +154,6 @@ impl Drop for TaskRef {
 
 impl fmt::Debug for TaskRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskRef").field("id", &self.id()).field("snapshot", &self.snapshot()).finish()
+        f.debug_struct("TaskRef").field("id", &self.id()).field("state", &self.state()).finish()
     }
 }

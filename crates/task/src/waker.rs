@@ -8,11 +8,8 @@ use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 /// The vtable of the wakers of all tasks of host `H`.
-pub(crate) struct WakerOf<H>(std::marker::PhantomData<H>);
-
-impl<H: Host> WakerOf<H> {
-    pub(crate) const VTABLE: RawWakerVTable =
-        RawWakerVTable::new(clone, wake::<H>, wake_by_ref::<H>, drop_waker);
+pub const fn waker_vtable<H: Host>() -> RawWakerVTable {
+    RawWakerVTable::new(clone, wake::<H>, wake_by_ref::<H>, drop_waker)
 }
 
 /// A waker for the duration of a poll that borrows the obligation's reference: not counted, not dropped.

@@ -1,0 +1,100 @@
+//! What a runtime can be told, and the constants that it cannot.
+
+use crate::blocking::{NameHook, ThreadHook};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Polls between two looks at the driver and the timers by a worker that has work: an event waits for at
+/// most this many polls.
+pub const EVENT_INTERVAL: u32 = 61;
+/// Polls between two looks at the injector by a worker that has work.
+pub const INJECTOR_INTERVAL: u32 = 31;
+/// Tasks run from the LIFO slot in a row while others wait in the queue.
+pub const LIFO_STREAK_MAX: u32 = 3;
+/// Tasks moved from the injector to a local queue at once.
+pub const INJECTOR_BATCH: usize = 64;
+
+/// Who runs the tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    /// Worker threads of the runtime's own.
+    MultiThread,
+    /// The thread inside `block_on`.
+    CurrentThread,
+}
+
+/// The settings of one runtime.
+#[derive(Clone)]
+pub struct Config {
+    /// Who runs the tasks.
+    pub flavor: Flavor,
+    /// Worker threads, at least one; 1 for [`Flavor::CurrentThread`].
+    pub workers: usize,
+    /// Slots for stand-in workers, beyond `workers`; 0 turns them off.
+    pub stand_ins: usize,
+    /// Names each worker thread.
+    pub thread_name: NameHook,
+    /// Bytes of stack for each thread; `None` is std's default.
+    pub stack_size: Option<usize>,
+    /// Polls between two looks at the driver by a worker that has work.
+    pub event_interval: u32,
+    /// Polls between two looks at the injector by a worker that has work.
+    pub injector_interval: u32,
+    /// Threads of the blocking pool at most.
+    pub blocking_threads: usize,
+    /// Blocking jobs that may wait for a thread.
+    pub blocking_queue: usize,
+    /// How long an idle blocking thread stays.
+    pub blocking_keep_alive: Duration,
+    /// How long a drop of the runtime waits for polls and blocking jobs under way.
+    pub shutdown_grace: Duration,
+    /// Whether a worker looks at the driver for a while before it sleeps in it.
+    pub spin: bool,
+    /// Runs first on each thread.
+    pub on_thread_start: Option<ThreadHook>,
+    /// Runs last on each thread.
+    pub on_thread_stop: Option<ThreadHook>,
+    /// Runs before a worker parks.
+    pub on_thread_park: Option<ThreadHook>,
+    /// Runs after a worker has parked.
+    pub on_thread_unpark: Option<ThreadHook>,
+}
+
+impl Config {
+    /// The defaults for `workers` worker threads.
+    pub fn new(flavor: Flavor, workers: usize) -> Self {
+        let blocking = crate::blocking::BlockingConfig::default();
+        Self {
+            flavor,
+            workers,
+            stand_ins: if flavor == Flavor::MultiThread { workers } else { 0 },
+            thread_name: Arc::new(|| "shopfloor-worker".to_owned()),
+            stack_size: None,
+            event_interval: EVENT_INTERVAL,
+            injector_interval: INJECTOR_INTERVAL,
+            blocking_threads: blocking.threads_max,
+            blocking_queue: blocking.queue_max,
+            blocking_keep_alive: blocking.keep_alive,
+            shutdown_grace: Duration::from_secs(10),
+            spin: true,
+            on_thread_start: None,
+            on_thread_stop: None,
+            on_thread_park: None,
+            on_thread_unpark: None,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("flavor", &self.flavor)
+            .field("workers", &self.workers)
+            .field("stand_ins", &self.stand_ins)
+            .field("event_interval", &self.event_interval)
+            .field("injector_interval", &self.injector_interval)
+            .field("spin", &self.spin)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,23 @@
+//! What the scheduler asks of a source of events. It knows no other: files, sockets and how they become
+//! ready are the affair of the crate that implements this.
+
+use std::any::Any;
+use std::io;
+use std::task::Waker;
+use std::time::Duration;
+
+/// A source of events in which one worker at a time may sleep.
+pub trait Driver: Any + Send + Sync {
+    /// One turn: waits at most `timeout` (`None`: until something happens; zero: not at all) and moves the
+    /// wakers that the events call for to `wakers`, without calling any. Returns the number of events.
+    ///
+    /// # Errors
+    /// Only what makes the turn useless; an interrupted system call is a turn without events.
+    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> io::Result<usize>;
+
+    /// Any thread. Ends the turn under way, or the next one, soon.
+    fn interrupt(&self);
+
+    /// The runtime is gone: what would wait fails from now on. Moves the wakers of those who wait to `wakers`.
+    fn shutdown(&self, wakers: &mut Vec<Waker>);
+}

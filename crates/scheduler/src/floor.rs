@@ -1,0 +1,192 @@
+//! The shared part of a runtime: what every worker, waker and handle reaches.
+
+use crate::blocking::{BlockingPool, ThreadHook};
+use crate::blocking_job::BlockingJob;
+use crate::config::Config;
+use crate::contain::contain;
+use crate::context;
+use crate::crew::Crew;
+use crate::driver::Driver;
+use crate::foreman::Foreman;
+use crate::slot::Slot;
+use crate::timer::{Clock, Wheels};
+use shopfloor_protocol::cells::Counter;
+use shopfloor_protocol::driver_token::DriverToken;
+use shopfloor_protocol::driving_role::DrivingRole;
+use shopfloor_protocol::idle::Idle;
+use shopfloor_protocol::shutdown::{Lifecycle, RuntimePhase};
+use shopfloor_protocol::sync::{CachePadded, Injector};
+use shopfloor_task::{CellList, Host, Id, Kind, Mishap, Notified, TaskList};
+use std::any::Any;
+use std::sync::Arc;
+use std::task::{RawWakerVTable, Waker};
+
+pub(crate) struct Floor {
+    pub(crate) config: Config,
+    pub(crate) slots: Box<[CachePadded<Slot>]>,
+    /// The tasks that no worker spawned.
+    pub(crate) outside: TaskList<Floor>,
+    pub(crate) injector: Injector<Notified>,
+    pub(crate) idle: Idle,
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) driver_token: DriverToken,
+    /// Current-thread: which thread runs the one slot.
+    pub(crate) driving_role: DrivingRole,
+    pub(crate) timers: Wheels,
+    pub(crate) clock: Clock,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) crew: Crew,
+    pub(crate) foreman: Foreman,
+    pub(crate) blocking: BlockingPool<BlockingJob>,
+    /// Tasks that were left without a waker.
+    pub(crate) orphans: Counter,
+    /// Panics of user code that no join handle could be told of.
+    pub(crate) mishaps: Counter,
+}
+
+impl std::fmt::Debug for Floor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Floor")
+            .field("config", &self.config)
+            .field("phase", &self.lifecycle.phase())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Floor {
+    pub(crate) fn new(config: Config, driver: Arc<dyn Driver>) -> Arc<Self> {
+        let slots = config.workers + config.stand_ins;
+        Arc::new_cyclic(|floor| Self {
+            slots: (0..slots).map(|_| CachePadded::new(Slot::new())).collect(),
+            outside: TaskList::new(CellList::new()),
+            injector: Injector::new(),
+            idle: Idle::new(slots),
+            driver,
+            driver_token: DriverToken::new(),
+            driving_role: DrivingRole::new(),
+            timers: Wheels::new(slots),
+            clock: Clock::new(),
+            lifecycle: Lifecycle::new(),
+            crew: Crew::new(config.workers, slots),
+            foreman: Foreman::new(),
+            blocking: BlockingPool::new(crate::blocking_job::pool_config(&config, floor)),
+            orphans: Counter::new(),
+            mishaps: Counter::new(),
+            config,
+        })
+    }
+
+    /// Every list of tasks.
+    pub(crate) fn rosters(&self) -> impl Iterator<Item = &TaskList<Floor>> {
+        self.slots.iter().map(|slot| &slot.roster).chain([&self.outside])
+    }
+
+    /// Whether a queue that any worker may take from holds a task. LIFO slots do not count: nobody is woken
+    /// for a task that its worker is about to run.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.injector.is_empty() || self.slots.iter().any(|slot| !slot.stealer.is_empty())
+    }
+
+    /// Puts a task where every worker finds it, and wakes one if nobody is looking.
+    pub(crate) fn inject(&self, task: Notified) {
+        self.idle.push(|| self.injector.push(task), || self.has_work(), |slot| self.unpark(slot));
+    }
+
+    /// Wakes a parked worker unless one is searching.
+    pub(crate) fn wake_one(&self) {
+        self.idle.wake_one(|| self.has_work(), |slot| self.unpark(slot));
+    }
+
+    pub(crate) fn unpark(&self, slot: usize) {
+        self.slots[slot].parker.unpark(|| self.driver.interrupt());
+    }
+
+    pub(crate) fn unpark_all(&self) {
+        (0..self.slots.len()).for_each(|slot| self.unpark(slot));
+    }
+
+    /// Wakes what a turn of the driver or the wheels has found. No lock is held and no token. The wakers of
+    /// our own tasks go first: they run no user code, and a foreign one may block.
+    pub(crate) fn wake_all(&self, wakers: &mut Vec<Waker>) {
+        wakers.extract_if(.., |waker| std::ptr::eq(waker.vtable(), &raw const WAKERS)).for_each(Waker::wake);
+        for waker in wakers.drain(..) {
+            if contain("a waker", || waker.wake()).is_none() {
+                self.mishaps.add(1);
+            }
+        }
+    }
+
+    /// Runs a hook of the user's.
+    pub(crate) fn run_hook(&self, hook: &Option<ThreadHook>, what: &'static str) {
+        if let Some(hook) = hook {
+            contain(what, || hook());
+        }
+    }
+
+    /// The last thread of the crew has ended in a closed runtime: whoever still waits for an event is told.
+    pub(crate) fn finish(&self) {
+        let mut wakers = Vec::new();
+        self.driver.shutdown(&mut wakers);
+        self.timers.close(&mut wakers);
+        self.wake_all(&mut wakers);
+    }
+
+    /// In Draining: closes the runtime if no task is incomplete any more. True: it is closed.
+    pub(crate) fn try_close(&self) -> bool {
+        match self.lifecycle.phase() {
+            RuntimePhase::Open => false,
+            RuntimePhase::Closed => true,
+            RuntimePhase::Draining => {
+                let incomplete = self.rosters().any(|roster| roster.lock().list.any_incomplete(Kind::Async));
+                if !incomplete {
+                    self.lifecycle.close();
+                    self.unpark_all();
+                }
+                !incomplete
+            }
+        }
+    }
+}
+
+static WAKERS: RawWakerVTable = shopfloor_task::waker_vtable::<Floor>();
+
+impl Host for Floor {
+    const WAKERS: &'static RawWakerVTable = &WAKERS;
+
+    fn schedule(&self, task: Notified) {
+        if task.kind() == Kind::Blocking {
+            // A suspended job that was resumed or aborted.
+            return crate::blocking_job::submit(self, task);
+        }
+        let mut task = Some(task);
+        context::with_worker(self, |worker| worker.schedule(task.take().expect("called once")));
+        if let Some(task) = task {
+            self.inject(task);
+        }
+    }
+
+    fn is_current(&self) -> bool {
+        context::is_inside(self)
+    }
+
+    fn is_polling(&self, id: Id) -> bool {
+        self.slots.iter().any(|slot| slot.polling.get() == id.as_u64())
+    }
+
+    fn roster(&self, index: u32) -> &TaskList<Self> {
+        self.slots.get(index as usize).map_or(&self.outside, |slot| &slot.roster)
+    }
+
+    fn note_orphan(&self) {
+        self.orphans.add(1);
+    }
+
+    fn report(&self, mishap: Mishap, payload: Box<dyn Any + Send>) {
+        self.mishaps.add(1);
+        let what = match mishap {
+            Mishap::OutputDrop => "the drop of an output that nobody joined",
+            Mishap::Waker => "the drop of a join waker",
+        };
+        contain(what, || std::panic::resume_unwind(payload));
+    }
+}

@@ -1,0 +1,202 @@
+//! The foreman: one thread per runtime that sees to it that a poll which does not end silences nobody.
+//!
+//! It needs no cooperation. While any worker is out of park it looks every [`TICK`] at one counter per slot.
+//! A slot whose poll is the same as at the last tick is *stalled*. Then:
+//! - if there is anything to do (a task in a queue or LIFO slot, a deadline that has passed, or nobody in
+//!   the driver) and a worker is parked, it wakes one, which finds the work by stealing, or goes to the driver;
+//! - at the second tick, with nobody parked, the slot counts as stuck and a stand-in is started;
+//! - after [`REPORT_AFTER`] it says once which task it is, where it was spawned, and on which worker.
+//!
+//! When all workers have been parked for [`QUIET_TICKS`] ticks it sleeps until one leaves park
+//! ([`ForemanSleep`]), so an idle runtime makes no wake-ups.
+//!
+//! Source of the idea: the system monitor thread of Go's runtime.
+
+use crate::contain::contain;
+use crate::floor::Floor;
+use shopfloor_protocol::cells::{Counter, Word};
+use shopfloor_protocol::foreman_sleep::ForemanSleep;
+use shopfloor_protocol::parker::Parker;
+use shopfloor_protocol::shutdown::RuntimePhase;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Between two looks: the second look at a stall comes within 5 ms.
+pub(crate) const TICK: Duration = Duration::from_millis(2);
+/// A poll that takes longer is reported.
+pub(crate) const REPORT_AFTER: Duration = Duration::from_millis(10);
+/// Ticks with all workers parked before the foreman sleeps: waking it costs a worker 7 µs, so a floor that
+/// is busy now and then keeps it ticking.
+const QUIET_TICKS: u32 = 16;
+
+/// The foreman's part that workers reach.
+#[derive(Debug)]
+pub(crate) struct Foreman {
+    sleep: ForemanSleep,
+    parker: Parker,
+    /// Polls that outlived [`REPORT_AFTER`].
+    pub(crate) stalls: Counter,
+    /// Stand-ins started.
+    pub(crate) stand_ins: Counter,
+    /// Stand-ins that could not be started.
+    pub(crate) stand_ins_missing: Counter,
+    /// Turns of the driver that failed.
+    driver_errors: Counter,
+    last_driver_error: Word,
+}
+
+/// What the foreman remembers of a slot from tick to tick.
+#[derive(Clone, Copy, Default)]
+struct Watched {
+    polls: u64,
+    task: u64,
+    ticks: u32,
+    since: Option<Instant>,
+    reported: bool,
+}
+
+impl Foreman {
+    pub(crate) fn new() -> Self {
+        Self {
+            sleep: ForemanSleep::new(),
+            parker: Parker::new(),
+            stalls: Counter::new(),
+            stand_ins: Counter::new(),
+            stand_ins_missing: Counter::new(),
+            driver_errors: Counter::new(),
+            last_driver_error: Word::new(0),
+        }
+    }
+
+    /// A worker has cleared its parked mark.
+    pub(crate) fn worker_left_park(&self) {
+        self.sleep.worker_left_park(|| self.parker.unpark(|| {}));
+    }
+
+    /// Wakes the foreman to look at the phase.
+    pub(crate) fn wake(&self) {
+        self.parker.unpark(|| {});
+    }
+
+    /// A turn of the driver failed: said once for each kind of error in a row, counted each time.
+    pub(crate) fn driver_failed(&self, error: io::Error) {
+        self.driver_errors.add(1);
+        let code = u64::from(error.raw_os_error().unwrap_or(-1).cast_unsigned());
+        if self.last_driver_error.get() != code {
+            self.last_driver_error.set(code);
+            contain("a tracing subscriber", || tracing::error!(%error, "a turn of the I/O driver failed"));
+        }
+        // It may fail again at once: not a busy loop.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The foreman's thread, until the runtime is closed.
+pub(crate) fn run(floor: &Arc<Floor>) {
+    let mut watched = vec![Watched::default(); floor.slots.len()];
+    let mut quiet_ticks = 0;
+    let mut orphans_seen = 0;
+    while floor.lifecycle.phase() != RuntimePhase::Closed {
+        let foreman = &floor.foreman;
+        if quiet_ticks >= QUIET_TICKS {
+            foreman.sleep.sleep(|| all_parked(floor), || foreman.parker.park());
+            quiet_ticks = 0;
+        } else {
+            foreman.parker.park_timeout(TICK);
+        }
+        quiet_ticks = if all_parked(floor) { quiet_ticks + 1 } else { 0 };
+        look(floor, &mut watched);
+        report_orphans(floor, &mut orphans_seen);
+    }
+}
+
+fn all_parked(floor: &Floor) -> bool {
+    floor.idle.parked() >= floor.crew.seated()
+}
+
+fn look(floor: &Arc<Floor>, watched: &mut [Watched]) {
+    let mut stalled = false;
+    let mut stuck = 0;
+    for (slot, seen) in watched.iter_mut().enumerate() {
+        let (polls, task) = (floor.slots[slot].polls.get(), floor.slots[slot].polling.get());
+        if task == 0 || task != seen.task || polls != seen.polls {
+            *seen = Watched { polls, task, since: Some(Instant::now()), ..Watched::default() };
+            continue;
+        }
+        seen.ticks += 1;
+        stalled = true;
+        stuck += usize::from(seen.ticks > 1);
+        if !seen.reported && seen.since.is_some_and(|since| since.elapsed() >= REPORT_AFTER) {
+            seen.reported = true;
+            report_stall(floor, slot, seen);
+        }
+    }
+    floor.crew.set_stuck(stuck);
+    if !stalled {
+        return;
+    }
+    let parked = floor.idle.parked() > 0;
+    if parked && is_anything_waiting(floor) {
+        floor.wake_one();
+    } else if !parked && stuck > 0 {
+        start_stand_in(floor);
+    }
+}
+
+/// Whether somebody ought to be awake, or in the driver.
+fn is_anything_waiting(floor: &Floor) -> bool {
+    floor.has_work()
+        || floor.slots.iter().any(|slot| !slot.lifo.is_empty())
+        || !floor.driver_token.is_held()
+        || floor.timers.earliest() <= floor.clock.now()
+}
+
+fn start_stand_in(floor: &Arc<Floor>) {
+    match floor.crew.start_if_short(floor) {
+        Ok(true) => floor.foreman.stand_ins.add(1),
+        Ok(false) => {}
+        Err(error) => {
+            floor.foreman.stand_ins_missing.add(1);
+            contain("a tracing subscriber", || {
+                tracing::error!(%error, "no thread for a stand-in worker; stuck polls slow the others down");
+            });
+        }
+    }
+}
+
+fn report_stall(floor: &Floor, slot: usize, seen: &Watched) {
+    floor.foreman.stalls.add(1);
+    let task = floor.rosters().find_map(|roster| roster.lock().list.find(seen.task));
+    let Some(task) = task else { return };
+    let running_for = seen.since.map(|since| since.elapsed());
+    contain("a tracing subscriber", || {
+        tracing::warn!(
+            task = %task.id(),
+            spawned_at = %task.location(),
+            worker = slot,
+            ?running_for,
+            "a task has not returned from its poll; await more often, or use spawn_blocking"
+        );
+    });
+}
+
+/// Says which tasks wait for wakers that are gone. Outside every waker and lock.
+fn report_orphans(floor: &Floor, seen: &mut u64) {
+    let count = floor.orphans.get();
+    if std::mem::replace(seen, count) == count {
+        return;
+    }
+    for roster in floor.rosters() {
+        let tasks = roster.lock().list.pin_all();
+        for task in tasks.iter().filter(|task| task.take_orphan()) {
+            contain("a tracing subscriber", || {
+                tracing::warn!(
+                    task = %task.id(),
+                    spawned_at = %task.location(),
+                    "a task waits and nobody is left who could wake it"
+                );
+            });
+        }
+    }
+}

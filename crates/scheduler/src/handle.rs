@@ -1,0 +1,226 @@
+//! The clonable reference to a runtime.
+
+use crate::block_on;
+use crate::blocking_job::{self, BlockingFuture};
+use crate::config::Flavor;
+use crate::context::{self, EnterGuard};
+use crate::driver::Driver;
+use crate::floor::Floor;
+use crate::join_handle::JoinHandle;
+use crate::timer::{Clock, Wheels};
+use crate::wait::WaitReason;
+use shopfloor_protocol::shutdown::RuntimePhase;
+use shopfloor_task::{Host, Kind};
+use std::any::Any;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// A reference to a runtime, through which anything may be spawned on it. It does not keep the runtime open: what
+/// is spawned after the shutdown is dropped at once, and its handle reports cancellation.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) floor: Arc<Floor>,
+}
+
+/// There is no runtime here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TryCurrentError(());
+
+impl fmt::Display for TryCurrentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no shopfloor runtime here: call this from a task, inside `Runtime::block_on`, or under `Runtime::enter`")
+    }
+}
+
+impl std::error::Error for TryCurrentError {}
+
+impl Handle {
+    /// The runtime that this thread is inside of.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    #[track_caller]
+    pub fn current() -> Self {
+        match Self::try_current() {
+            Ok(handle) => handle,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The runtime that this thread is inside of.
+    ///
+    /// # Errors
+    /// Outside a runtime.
+    pub fn try_current() -> Result<Self, TryCurrentError> {
+        context::current().map(|current| Self { floor: current.floor }).ok_or(TryCurrentError(()))
+    }
+
+    /// Makes this the thread's runtime while the guard lives, for `spawn`, timers and sockets.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        context::enter(Arc::clone(&self.floor), None)
+    }
+
+    /// Spawns a task. Takes one allocation, and one lock that only this worker and walkers of the task table
+    /// take.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        // SAFETY: the future and its output are `Send`.
+        unsafe { self.spawn_anywhere(future) }
+    }
+
+    /// # Safety
+    /// If the future or its output is not `Send`: the runtime is driven by this thread only, and the handle
+    /// stays on it.
+    #[track_caller]
+    pub(crate) unsafe fn spawn_anywhere<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let floor = &self.floor;
+        let slot = context::with_worker(floor, |worker| worker.slot()).flatten();
+        let roster = slot.unwrap_or(floor.slots.len()) as u32;
+        // SAFETY: by the contract.
+        let (task, join) =
+            unsafe { shopfloor_task::spawn(floor, roster, Kind::Async, Location::caller(), future) };
+        if let Some(task) = task {
+            floor.schedule(task);
+        }
+        JoinHandle::new(join, WaitReason::Join)
+    }
+
+    /// Runs a closure that may block on a thread of the blocking pool.
+    ///
+    /// If the pool's queue is full, or there is no thread and none can be started, the handle reports
+    /// cancellation and a `tracing` event says why.
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, closure: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let floor = &self.floor;
+        let future = BlockingFuture::new(closure);
+        let roster = floor.slots.len() as u32;
+        // SAFETY: the closure and its result are `Send`, so the future is.
+        let (task, join) =
+            unsafe { shopfloor_task::spawn(floor, roster, Kind::Blocking, Location::caller(), future) };
+        if let Some(task) = task {
+            blocking_job::submit(floor, task);
+        }
+        JoinHandle::new(join, WaitReason::Blocking)
+    }
+
+    /// Runs a future on this thread, inside the runtime, without driving it: on a current-thread runtime,
+    /// somebody else has to be in `Runtime::block_on`, or timers and sockets stand still.
+    ///
+    /// # Panics
+    /// On a thread that runs tasks: use `block_in_place` around it. Panics of the future go on here.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        block_on::without_driving(&self.floor, future)
+    }
+
+    /// Who runs the tasks.
+    pub fn flavor(&self) -> Flavor {
+        self.floor.config.flavor
+    }
+
+    /// The driver, if it is a `D`.
+    pub fn driver<D: Driver>(&self) -> Option<Arc<D>> {
+        let driver: Arc<dyn Any + Send + Sync> = Arc::clone(&self.floor.driver) as _;
+        driver.downcast().ok()
+    }
+
+    /// The wheels that hold this runtime's timers.
+    pub fn timers(&self) -> &Wheels {
+        &self.floor.timers
+    }
+
+    /// The clock by which they turn.
+    pub fn clock(&self) -> &Clock {
+        &self.floor.clock
+    }
+
+    /// The wheel in which this thread files its timers.
+    pub fn wheel(&self) -> usize {
+        let floor = &*self.floor;
+        context::with_worker(floor, |worker| worker.slot()).flatten().unwrap_or(floor.timers.outside())
+    }
+
+    /// To be called when a timer was filed in `wheel`: a thread that is no worker has the driver look at it at
+    /// once, a worker looks itself before it parks.
+    pub fn timer_filed(&self, wheel: usize) {
+        let floor = &*self.floor;
+        if wheel == floor.timers.outside() && floor.timers.must_interrupt(wheel) {
+            floor.driver.interrupt();
+        }
+    }
+
+    /// Whether the runtime is being, or has been, shut down.
+    pub fn is_shutting_down(&self) -> bool {
+        self.floor.lifecycle.phase() != RuntimePhase::Open
+    }
+
+    /// Whether both are the same runtime.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.floor, &other.floor)
+    }
+
+    /// Numbers that the runtime counts anyway.
+    pub fn metrics(&self) -> MetricsSnapshot {
+        let floor = &*self.floor;
+        MetricsSnapshot {
+            workers: floor.config.workers,
+            tasks: floor.rosters().map(|roster| roster.lock().len()).sum(),
+            polls: floor.slots.iter().map(|slot| slot.polls.get()).sum(),
+            injector_len: floor.injector.len(),
+            workers_parked: floor.idle.parked(),
+            stalls: floor.foreman.stalls.get(),
+            stand_ins_started: floor.foreman.stand_ins.get(),
+            stand_ins_missing: floor.foreman.stand_ins_missing.get(),
+            orphans: floor.orphans.get(),
+            user_panics: floor.mishaps.get(),
+            blocking_threads: floor.blocking.counts().threads,
+        }
+    }
+}
+
+/// What a runtime has counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MetricsSnapshot {
+    /// Workers that were asked for.
+    pub workers: usize,
+    /// Tasks whose memory is in use, done ones with a handle or waker left included.
+    pub tasks: usize,
+    /// Polls since the start.
+    pub polls: u64,
+    /// Tasks in the injector.
+    pub injector_len: usize,
+    /// Workers that are parked.
+    pub workers_parked: usize,
+    /// Polls that lasted for 10 ms or more.
+    pub stalls: u64,
+    /// Stand-in workers that were started.
+    pub stand_ins_started: u64,
+    /// Times that a stand-in worker was needed and there was none.
+    pub stand_ins_missing: u64,
+    /// Tasks that were left without a waker.
+    pub orphans: u64,
+    /// Panics of wakers and of drops of outputs, which no join handle reports.
+    pub user_panics: u64,
+    /// Threads of the blocking pool.
+    pub blocking_threads: usize,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("floor", &self.floor).finish()
+    }
+}

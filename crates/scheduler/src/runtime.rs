@@ -1,0 +1,199 @@
+//! The runtime as a value: it owns the threads and ends them.
+
+use crate::block_on;
+use crate::blocking::{BlockingReport, on_blocking_thread};
+use crate::config::{Config, Flavor};
+use crate::context::{self, EnterGuard};
+use crate::driver::Driver;
+use crate::floor::Floor;
+use crate::foreman;
+use crate::handle::Handle;
+use crate::join_handle::JoinHandle;
+use shopfloor_protocol::shutdown::RuntimePhase;
+use shopfloor_task::{Kind, TaskRef};
+use std::io;
+use std::panic::Location;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A running runtime.
+///
+/// Dropping it shuts it down: every task is aborted, and the drop waits for polls and blocking jobs under way,
+/// for [`Config::shutdown_grace`] at most. Inside async code, and on any thread of a runtime, it waits for
+/// nothing; it never panics there.
+#[derive(Debug)]
+pub struct Runtime {
+    handle: Handle,
+    foreman: Option<thread::JoinHandle<()>>,
+}
+
+/// What a shutdown has left.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Tasks that have not ended, by the place where they were spawned: their polls did not return in time.
+    pub tasks_unfinished: Vec<&'static Location<'static>>,
+    /// Threads of workers that have not ended; they run on, detached, and hold what they use.
+    pub workers_detached: usize,
+    /// What became of the blocking pool.
+    pub blocking: BlockingReport,
+}
+
+impl ShutdownReport {
+    /// Whether every task and every thread has ended.
+    pub fn is_clean(&self) -> bool {
+        self.tasks_unfinished.is_empty() && self.workers_detached == 0 && self.blocking.threads_detached == 0
+    }
+}
+
+impl Runtime {
+    /// Starts a runtime.
+    ///
+    /// # Errors
+    /// If a thread cannot be started; those that were are ended first.
+    ///
+    /// # Panics
+    /// If `config` asks for no worker, or, on a current-thread runtime, for more than one.
+    pub fn start(config: Config, driver: Arc<dyn Driver>) -> io::Result<Self> {
+        assert!(config.workers > 0, "a runtime needs a worker");
+        let flavor = config.flavor;
+        assert!(
+            flavor == Flavor::MultiThread || config.workers == 1,
+            "a current-thread runtime has one worker"
+        );
+        let floor = Floor::new(config, driver);
+        let mut runtime = Self { handle: Handle { floor }, foreman: None };
+        if flavor == Flavor::MultiThread {
+            runtime.start_threads()?;
+        }
+        Ok(runtime)
+    }
+
+    fn start_threads(&mut self) -> io::Result<()> {
+        let floor = &self.handle.floor;
+        while floor.crew.start_if_short(floor)? {}
+        let watched = Arc::clone(floor);
+        let foreman = thread::Builder::new().name("shopfloor-foreman".to_owned());
+        self.foreman = Some(foreman.spawn(move || foreman::run(&watched))?);
+        Ok(())
+    }
+
+    /// A reference to it.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// As [`Handle::spawn`].
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn(future)
+    }
+
+    /// As [`Handle::spawn_blocking`].
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, closure: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.handle.spawn_blocking(closure)
+    }
+
+    /// Runs a future on this thread until it is ready; tasks it spawned go on. On a current-thread runtime this
+    /// is what runs the tasks, timers and sockets; a second thread that calls it waits its turn for that, and
+    /// polls its own future meanwhile.
+    ///
+    /// # Panics
+    /// On a thread that runs tasks: use `block_in_place` around it. Panics of the future go on here.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        match self.handle.flavor() {
+            Flavor::MultiThread => block_on::without_driving(&self.handle.floor, future),
+            Flavor::CurrentThread => block_on::driving(&self.handle.floor, future),
+        }
+    }
+
+    /// Makes this the thread's runtime while the guard lives.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
+    }
+
+    /// Shuts down and waits at most `timeout` for polls and blocking jobs under way.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> ShutdownReport {
+        self.shut_down(timeout)
+    }
+
+    /// Shuts down without waiting.
+    pub fn shutdown_background(mut self) {
+        self.shut_down(Duration::ZERO);
+    }
+
+    fn shut_down(&mut self, patience: Duration) -> ShutdownReport {
+        let floor = Arc::clone(&self.handle.floor);
+        if !floor.lifecycle.start_closing() {
+            return ShutdownReport::default();
+        }
+        let may_wait = !context::is_blocking_forbidden() && !on_blocking_thread();
+        let patience = if may_wait { patience } else { Duration::ZERO };
+        // A patience beyond the clock's range is one without end.
+        let deadline = Instant::now().checked_add(patience);
+        let remaining = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+
+        for roster in floor.rosters() {
+            drop(roster.close());
+        }
+        abort_all(&floor);
+        let mut blocking = floor.blocking.shutdown(Duration::ZERO);
+        match floor.config.flavor {
+            Flavor::MultiThread => {
+                floor.unpark_all();
+                floor.foreman.wake();
+                floor.lifecycle.wait(|| floor.crew.threads() == 0, remaining);
+            }
+            Flavor::CurrentThread => {
+                block_on::drain(&floor);
+                floor.finish();
+            }
+        }
+        let cancelled = blocking.jobs_cancelled;
+        blocking = floor.blocking.shutdown(remaining().unwrap_or(Duration::MAX));
+        blocking.jobs_cancelled += cancelled;
+        let workers_detached = floor.crew.threads();
+        if let Some(foreman) = self.foreman.take().filter(|_| workers_detached == 0) {
+            floor.foreman.wake();
+            // The foreman contains the panics of others and has none of its own to pass on.
+            let ended = foreman.join();
+            debug_assert!(ended.is_ok(), "the foreman panicked");
+        }
+        ShutdownReport { tasks_unfinished: unfinished(&floor), workers_detached, blocking }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        let grace = self.handle.floor.config.shutdown_grace;
+        if self.handle.floor.lifecycle.phase() == RuntimePhase::Open {
+            self.shut_down(grace);
+        }
+    }
+}
+
+fn abort_all(floor: &Floor) {
+    for roster in floor.rosters() {
+        let tasks = roster.lock().list.pin_all();
+        tasks.iter().for_each(TaskRef::abort);
+    }
+}
+
+fn unfinished(floor: &Floor) -> Vec<&'static Location<'static>> {
+    let tasks = floor.rosters().flat_map(|roster| roster.lock().list.pin_all());
+    tasks
+        .filter(|task| task.kind() == Kind::Async && !task.is_finished())
+        .map(|task| task.location())
+        .collect()
+}

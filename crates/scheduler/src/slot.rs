@@ -1,0 +1,39 @@
+//! One place at the floor: what a worker's peers, thieves and the foreman may touch. A thread runs a slot;
+//! slots are fixed in number, so that everybody knows all of them from the start.
+
+use crate::floor::Floor;
+use shopfloor_protocol::cells::{Counter, Word};
+use shopfloor_protocol::lifo_slot::LifoSlot;
+use shopfloor_protocol::parker::Parker;
+use shopfloor_protocol::sync::{LocalQueue, Mutex, Stealer};
+use shopfloor_task::{CellList, Notified, TaskList};
+
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) stealer: Stealer<Notified>,
+    pub(crate) lifo: LifoSlot<Notified>,
+    pub(crate) parker: Parker,
+    /// The tasks that were spawned from here.
+    pub(crate) roster: TaskList<Floor>,
+    /// Polls that ended here. The thread that runs the slot writes it.
+    pub(crate) polls: Counter,
+    /// The id of the task that is being polled, 0 for none. As `polls`.
+    pub(crate) polling: Word,
+    /// The owner's end of the queue while no thread runs the slot.
+    pub(crate) vacant: Mutex<Option<LocalQueue<Notified>>>,
+}
+
+impl Slot {
+    pub(crate) fn new() -> Self {
+        let queue = LocalQueue::new_fifo();
+        Self {
+            stealer: queue.stealer(),
+            lifo: LifoSlot::new(),
+            parker: Parker::new(),
+            roster: TaskList::new(CellList::new()),
+            polls: Counter::new(),
+            polling: Word::new(0),
+            vacant: Mutex::new(Some(queue)),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! When a worker that has more than one task wakes another one for the rest.
+//!
+//! Waking a thread that sleeps costs the waker as much as some hundred short polls, so it pays only if
+//! the rest takes longer than that. A worker that pushes to its own queue wakes a peer at once if the
+//! queue's length times the usual length of a poll reaches [`WAKE_COST_NS`]; else it defers, and looks
+//! again after each poll until the queue is empty, the estimate has grown, or [`DEFER_NS`] have passed. What
+//! a turn of the driver made ready is deferred for [`DEFER_BATCH_NS`] whatever the estimate: events come in
+//! batches, and on a machine that the clients share a second worker for a burst costs more than it gains.
+//!
+//! A deferred wake is an optimisation and never an obligation: the worker is awake and runs the tasks
+//! itself; before it parks its queue is empty; and if one of its polls does not end, the foreman wakes
+//! somebody.
+
+use crate::floor::Floor;
+use shopfloor_protocol::sync::LocalQueue;
+use shopfloor_task::Notified;
+use std::cell::Cell;
+use std::time::Instant;
+
+/// What waking a sleeping thread costs the waker: the estimate of work that justifies it.
+const WAKE_COST_NS: u64 = 5_000;
+/// How long a push that did not justify a wake is left to this worker alone.
+const DEFER_NS: u64 = 50_000;
+/// The same for what a turn of the driver made ready.
+const DEFER_BATCH_NS: u64 = 200_000;
+/// One in so many polls is timed: reading the clock twice costs as much as a short poll.
+const SAMPLE_INTERVAL: u32 = 32;
+/// One in so many polls looks at the clock while a wake is deferred.
+const LOOK_INTERVAL: u32 = 4;
+/// The weight of the newest sample is one in so many.
+const SMOOTHING: u64 = 8;
+
+#[derive(Debug)]
+pub(crate) struct WakePolicy {
+    polls: Cell<u32>,
+    /// Smoothed length of a poll. Starts where one waiting task justifies a wake, so that a runtime that
+    /// knows nothing yet spreads its work.
+    poll_ns: Cell<u64>,
+    /// When a deferred wake is due, on the runtime's clock.
+    due: Cell<Option<u64>>,
+}
+
+/// A poll under way; holds its start if it is one that is timed.
+#[derive(Debug)]
+pub(crate) struct Timed(Option<Instant>);
+
+impl WakePolicy {
+    pub(crate) fn new() -> Self {
+        Self { polls: Cell::new(0), poll_ns: Cell::new(WAKE_COST_NS), due: Cell::new(None) }
+    }
+
+    pub(crate) fn poll_started(&self) -> Timed {
+        let polls = self.polls.get().wrapping_add(1);
+        self.polls.set(polls);
+        Timed(polls.is_multiple_of(SAMPLE_INTERVAL).then(Instant::now))
+    }
+
+    pub(crate) fn poll_ended(&self, timed: Timed) {
+        if let Timed(Some(start)) = timed {
+            let sample = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let smooth = self.poll_ns.get();
+            self.poll_ns.set(smooth - smooth / SMOOTHING + sample / SMOOTHING);
+        }
+    }
+
+    /// A task was pushed to the own queue.
+    #[inline]
+    pub(crate) fn pushed(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
+        if floor.idle.could_wake() {
+            self.decide(floor, queue, DEFER_NS);
+        }
+    }
+
+    /// A turn of the driver or the wheels has pushed what it found.
+    pub(crate) fn batch_pushed(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
+        if queue.len() > 1 && self.due.get().is_none() && floor.idle.could_wake() {
+            self.due.set(Some(floor.clock.now() + DEFER_BATCH_NS));
+        }
+    }
+
+    /// A poll has ended: a deferred wake may be due, or not be needed any more.
+    #[inline]
+    pub(crate) fn look_again(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
+        let Some(due) = self.due.get() else { return };
+        if queue.is_empty() || !floor.idle.could_wake() {
+            self.due.set(None);
+        } else if self.is_worth_a_look() && floor.clock.now() >= due {
+            self.due.set(None);
+            floor.wake_one();
+        }
+    }
+
+    fn decide(&self, floor: &Floor, queue: &LocalQueue<Notified>, defer_ns: u64) {
+        if self.poll_ns.get().saturating_mul(queue.len() as u64) >= WAKE_COST_NS {
+            self.due.set(None);
+            floor.wake_one();
+        } else if self.due.get().is_none() {
+            self.due.set(Some(floor.clock.now() + defer_ns));
+        }
+    }
+
+    /// Short polls need not read the clock after each.
+    fn is_worth_a_look(&self) -> bool {
+        self.poll_ns.get() > WAKE_COST_NS || self.polls.get().is_multiple_of(LOOK_INTERVAL)
+    }
+}

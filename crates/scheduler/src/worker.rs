@@ -1,0 +1,357 @@
+//! A worker: one thread running one slot. This file is the scheduler as one worker sees it.
+//!
+//! ```text
+//! next task:  (every N polls: the driver, the timers, the injector first)
+//!             LIFO slot (a few in a row) → local queue → injector → steal → park
+//! ```
+//!
+//! What is in here belongs to the thread; what others may touch is in its [`Slot`].
+
+use crate::config::{INJECTOR_BATCH, LIFO_STREAK_MAX};
+use crate::contain::contain;
+use crate::context;
+use crate::coop;
+use crate::floor::Floor;
+use crate::slot::Slot;
+use crate::wake_policy::WakePolicy;
+use shopfloor_protocol::shutdown::RuntimePhase;
+use shopfloor_protocol::sync::{LocalQueue, Steal};
+use shopfloor_task::{Notified, Ran};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+pub(crate) struct Worker {
+    pub(crate) floor: Arc<Floor>,
+    /// The slot and the owner's end of its queue; `None` after `block_in_place` gave them away.
+    seat: RefCell<Option<Seated>>,
+    pub(crate) policy: WakePolicy,
+    /// Counts polls, for the intervals.
+    tick: Cell<u32>,
+    lifo_streak: Cell<u32>,
+    is_searching: Cell<bool>,
+    /// The running task asked to be put at the back of the queue.
+    yielded: Cell<bool>,
+    /// What is scheduled now is woken by a completion.
+    joining: Cell<bool>,
+    /// What is scheduled now comes from a turn of the driver or the wheels.
+    batching: Cell<bool>,
+    /// The driver's and the wheels' output, reused.
+    wakers: Cell<Vec<Waker>>,
+    /// State of the generator that picks the first victim.
+    random: Cell<u32>,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("slot", &self.slot()).finish_non_exhaustive()
+    }
+}
+
+/// A slot that this thread runs.
+#[derive(Debug)]
+pub(crate) struct Seated {
+    pub(crate) slot: usize,
+    pub(crate) queue: LocalQueue<Notified>,
+}
+
+impl Worker {
+    pub(crate) fn new(floor: Arc<Floor>, seat: Seated) -> Rc<Self> {
+        let random = Cell::new(seat.slot as u32 + 1);
+        Rc::new(Self {
+            floor,
+            seat: RefCell::new(Some(seat)),
+            policy: WakePolicy::new(),
+            tick: Cell::new(0),
+            lifo_streak: Cell::new(0),
+            is_searching: Cell::new(false),
+            yielded: Cell::new(false),
+            joining: Cell::new(false),
+            batching: Cell::new(false),
+            wakers: Cell::new(Vec::new()),
+            random,
+        })
+    }
+
+    /// The index of the slot that this thread runs.
+    #[inline]
+    pub(crate) fn slot(&self) -> Option<usize> {
+        self.seat.borrow().as_ref().map(|seat| seat.slot)
+    }
+
+    /// Gives the slot away. The thread is a foreign one until it sits down again.
+    pub(crate) fn stand_up(&self) -> Option<Seated> {
+        self.seat.borrow_mut().take()
+    }
+
+    pub(crate) fn sit_down(&self, seat: Seated) {
+        *self.seat.borrow_mut() = Some(seat);
+    }
+
+    /// Calls `f` with the seat; `None` while the slot is given away.
+    #[inline]
+    fn seated<R>(&self, f: impl FnOnce(&Slot, &Seated) -> R) -> Option<R> {
+        let seat = self.seat.borrow();
+        seat.as_ref().map(|seat| f(&self.floor.slots[seat.slot], seat))
+    }
+
+    /// Runs tasks until the runtime is closed or `leave` says so; `leave` is asked whenever a task was run and
+    /// before the worker parks.
+    pub(crate) fn work(&self, mut leave: impl FnMut(&Self, Moment) -> bool) {
+        while self.floor.lifecycle.phase() != RuntimePhase::Closed {
+            if let Some(task) = self.next_task() {
+                self.run(task);
+                if leave(self, Moment::Ran) {
+                    return;
+                }
+            } else {
+                if leave(self, Moment::Starved) {
+                    return self.stop_searching();
+                }
+                self.park();
+            }
+        }
+        self.stop_searching();
+    }
+
+    fn next_task(&self) -> Option<Notified> {
+        let config = &self.floor.config;
+        let tick = self.tick.get().wrapping_add(1);
+        self.tick.set(tick);
+        if tick.is_multiple_of(config.event_interval) {
+            self.look_around();
+        }
+        let found = self.seated(|slot, seat| {
+            let injected_first = tick.is_multiple_of(config.injector_interval);
+            injected_first
+                .then(|| self.take_injected(&seat.queue))
+                .flatten()
+                .or_else(|| self.take_own(slot, &seat.queue))
+                .or_else(|| self.take_injected(&seat.queue))
+        })?;
+        if found.is_some() {
+            self.stop_searching();
+            return found;
+        }
+        self.search()
+    }
+
+    /// The LIFO slot, unless its tasks have kept the queue waiting for long enough; then the queue.
+    fn take_own(&self, slot: &Slot, queue: &LocalQueue<Notified>) -> Option<Notified> {
+        let streak = self.lifo_streak.get();
+        let last_woken = (streak < LIFO_STREAK_MAX).then(|| slot.lifo.take()).flatten();
+        self.lifo_streak.set(if last_woken.is_some() { streak + 1 } else { 0 });
+        last_woken.or_else(|| queue.pop()).or_else(|| slot.lifo.take())
+    }
+
+    fn take_injected(&self, queue: &LocalQueue<Notified>) -> Option<Notified> {
+        let injector = &self.floor.injector;
+        if injector.is_empty() {
+            return None;
+        }
+        let share = (injector.len() / self.floor.config.workers + 1).min(INJECTOR_BATCH);
+        retry(|| injector.steal_batch_with_limit_and_pop(queue, share))
+    }
+
+    /// Looks at every other slot, unless enough others do; on the last pass at the LIFO slots, too.
+    fn search(&self) -> Option<Notified> {
+        let floor = &*self.floor;
+        if !self.is_searching.get() {
+            if !floor.idle.start_searching(floor.config.workers) {
+                return None;
+            }
+            self.is_searching.set(true);
+        }
+        let found = self.seated(|_, seat| {
+            let victims = || self.victims(seat.slot);
+            victims()
+                .find_map(|victim| retry(|| victim.stealer.steal_batch_and_pop(&seat.queue)))
+                .or_else(|| self.take_injected(&seat.queue))
+                .or_else(|| victims().find_map(|victim| victim.lifo.take()))
+        })?;
+        if found.is_some() {
+            self.stop_searching();
+        }
+        found
+    }
+
+    /// All slots but `own`, from a random one on.
+    fn victims(&self, own: usize) -> impl Iterator<Item = &Slot> {
+        let slots = &self.floor.slots;
+        // Marsaglia's xorshift (2003): cheap, and good enough to spread thieves.
+        let mut random = self.random.get();
+        random ^= random << 13;
+        random ^= random >> 17;
+        random ^= random << 5;
+        self.random.set(random);
+        let first = random as usize % slots.len();
+        let around = (first..slots.len()).chain(0..first);
+        around.filter(move |&slot| slot != own).map(|slot| &*slots[slot])
+    }
+
+    fn stop_searching(&self) {
+        if self.is_searching.replace(false) {
+            let floor = &*self.floor;
+            floor.idle.stop_searching(|| floor.has_work(), |slot| floor.unpark(slot));
+        }
+    }
+
+    pub(crate) fn run(&self, task: Notified) {
+        self.yielded.set(false);
+        context::set_wait_word(0);
+        self.seated(|slot, _| slot.polling.set(task.id().as_u64()));
+        let after_poll = |task: &Notified| {
+            task.set_wait_word(context::take_wait_word());
+            self.yielded.get()
+        };
+        let started = self.policy.poll_started();
+        let ran = coop::budget(|| task.run(after_poll));
+        self.policy.poll_ended(started);
+        self.seated(|slot, _| {
+            slot.polling.set(0);
+            slot.polls.bump();
+        });
+        match ran {
+            Ran::Left | Ran::Done(None) => {}
+            Ran::Again(task) => self.push_back(task),
+            Ran::Done(Some(joiner)) => self.wake_joiner(joiner),
+        }
+        self.seated(|_, seat| self.policy.look_again(&self.floor, &seat.queue));
+    }
+
+    /// To the end of the queue; to the injector while the slot is given away.
+    fn push_back(&self, task: Notified) {
+        let seat = self.seat.borrow();
+        let Some(Seated { queue, .. }) = seat.as_ref() else { return self.floor.inject(task) };
+        queue.push(task);
+        self.policy.pushed(&self.floor, queue);
+    }
+
+    /// A task that waits for many others would else be polled once for each: it goes behind those that are
+    /// already in the queue.
+    fn wake_joiner(&self, joiner: Waker) {
+        self.joining.set(true);
+        if contain("the waker of a joiner", || joiner.wake()).is_none() {
+            self.floor.mishaps.add(1);
+        }
+        self.joining.set(false);
+    }
+
+    /// A task was woken or spawned on this thread.
+    pub(crate) fn schedule(&self, task: Notified) {
+        let seat = self.seat.borrow();
+        let Some(Seated { slot, queue }) = seat.as_ref() else { return self.floor.inject(task) };
+        if self.batching.get() {
+            return queue.push(task);
+        }
+        if self.joining.get() && !queue.is_empty() {
+            queue.push(task);
+        } else {
+            let Some(displaced) = self.floor.slots[*slot].lifo.put(task) else { return };
+            queue.push(displaced);
+        }
+        self.policy.pushed(&self.floor, queue);
+    }
+
+    /// The running task goes to the back of the queue when its poll returns Pending; false if it is not the
+    /// one that `waker` wakes.
+    pub(crate) fn yield_running(&self, waker: &Waker) -> bool {
+        let polling = self.seated(|slot, _| slot.polling.get()).unwrap_or(0);
+        let is_running = polling != 0 && polling == waker.data().addr() as u64;
+        if is_running {
+            self.yielded.set(true);
+        }
+        is_running
+    }
+
+    /// What a busy worker does every few dozen polls, so that events and timers do not wait for it to starve.
+    fn look_around(&self) {
+        let mut wakers = self.wakers.take();
+        if let Some(turning) = self.floor.driver_token.try_take() {
+            self.turn(Some(Duration::ZERO), &mut wakers);
+            drop(turning);
+        }
+        self.floor.timers.fire_all_due(self.floor.clock.now(), &mut wakers);
+        self.wake_batch(wakers);
+    }
+
+    /// One turn of the driver, by the holder of its token.
+    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) {
+        if let Err(error) = self.floor.driver.turn(timeout, wakers) {
+            self.floor.foreman.driver_failed(error);
+        }
+    }
+
+    fn wake_batch(&self, mut wakers: Vec<Waker>) {
+        if !wakers.is_empty() {
+            self.batching.set(true);
+            self.floor.wake_all(&mut wakers);
+            self.batching.set(false);
+            self.seated(|_, seat| self.policy.batch_pushed(&self.floor, &seat.queue));
+        }
+        self.wakers.set(wakers);
+    }
+
+    fn park(&self) {
+        let Some(slot) = self.slot() else { return };
+        let floor = &*self.floor;
+        let mut wakers = self.wakers.take();
+        floor.run_hook(&floor.config.on_thread_park, "the park hook");
+        let searching = floor.idle.park(
+            slot,
+            self.is_searching.get(),
+            || floor.slots[slot].parker.take_token() || floor.has_work() || floor.try_close(),
+            || self.block(slot, &mut wakers),
+        );
+        self.is_searching.set(searching);
+        floor.foreman.worker_left_park();
+        floor.run_hook(&floor.config.on_thread_unpark, "the unpark hook");
+        let now = floor.clock.now();
+        floor.timers.fire_all_due(now, &mut wakers);
+        self.wake_batch(wakers);
+    }
+
+    /// Sleeps in the driver if nobody else does, else on the slot's own parker. Announced as parked.
+    fn block(&self, slot: usize, wakers: &mut Vec<Waker>) {
+        let floor = &*self.floor;
+        let parker = &floor.slots[slot].parker;
+        if let Some(turning) = floor.driver_token.try_take() {
+            floor.timers.sleep(|deadline| {
+                if parker.enter_driver() {
+                    let timeout = (deadline != u64::MAX)
+                        .then(|| Duration::from_nanos(deadline.saturating_sub(floor.clock.now())));
+                    self.turn(timeout, wakers);
+                    parker.leave_driver();
+                }
+            });
+            drop(turning);
+        } else {
+            if floor.timers.must_interrupt(slot) {
+                floor.driver.interrupt();
+            }
+            parker.park();
+        }
+    }
+}
+
+/// When a worker is asked whether it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// It has run a task.
+    Ran,
+    /// It found nothing to run and would park.
+    Starved,
+}
+
+/// Repeats what lost a race.
+fn retry(steal: impl Fn() -> Steal<Notified>) -> Option<Notified> {
+    loop {
+        match steal() {
+            Steal::Success(task) => return Some(task),
+            Steal::Empty => return None,
+            Steal::Retry => {}
+        }
+    }
+}
