@@ -1,0 +1,16 @@
+//! `compare`: servers on loopback, and tasks against OS threads.
+
+pub mod echo;
+pub mod load;
+pub mod measure;
+pub mod options;
+pub mod output;
+pub mod plot;
+pub mod record;
+pub mod render;
+pub mod run;
+pub mod serve;
+pub mod servers;
+pub mod session;
+pub mod tasks;
+pub mod work;

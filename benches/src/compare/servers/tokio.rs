@@ -1,0 +1,44 @@
+//! tokio's multi-threaded runtime, one task per connection.
+use std::io;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::compare::echo::{BUFFER, Session, Terms};
+
+/// Accepts in a task, not on the thread in `block_on`, so that accepting is on a worker as well.
+pub(super) fn serve(listener: std::net::TcpListener, terms: Terms) -> io::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(terms.workers).enable_all().build()?;
+    runtime.block_on(async { tokio::spawn(accept(listener, terms)).await.map_err(io::Error::other)? })
+}
+
+async fn accept(listener: std::net::TcpListener, terms: Terms) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let session = Session::begin(&terms);
+        tokio::spawn(handle(stream, session));
+    }
+}
+
+async fn handle(mut stream: TcpStream, mut session: Session) {
+    if let Err(error) = echo(&mut stream, &mut session).await {
+        session.failed(&error);
+    }
+}
+
+async fn echo(stream: &mut TcpStream, session: &mut Session) -> io::Result<()> {
+    let mut buffer = [0; BUFFER];
+    loop {
+        let length = stream.read(&mut buffer).await?;
+        if length == 0 {
+            return Ok(());
+        }
+        session.received(length);
+        stream.write_all(&buffer[..length]).await?;
+        session.returned(length);
+    }
+}

@@ -1,0 +1,90 @@
+//! The runtimes under test behind one small trait, so that all of them run the same workload source.
+use std::future::Future;
+
+pub mod smol;
+pub mod tokio;
+
+/// A runtime that runs tasks on a number of workers.
+///
+/// The functions are static, as a user calls them: where a runtime has no ambient context, its implementation keeps
+/// one executor for the process, which runs one measurement only.
+pub trait Runtime: 'static {
+    /// Name on the command line and in tables.
+    const NAME: &str;
+
+    /// What `spawn` returns: resolves to the output of the task, panics if the task panicked.
+    type Join<T: Send + 'static>: Future<Output = T> + Send + Unpin + 'static;
+
+    /// Starts `workers` workers, runs `root` as a task on one of them and returns its output.
+    ///
+    /// # Panics
+    /// If the runtime cannot be started, or `root` panics.
+    fn run<F>(workers: usize, root: F) -> F::Output
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static;
+
+    /// Starts a task from inside the runtime.
+    fn spawn<F>(future: F) -> Self::Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static;
+
+    /// Starts a task that nobody will join.
+    fn spawn_detached<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static;
+
+    /// Lets other tasks run first.
+    fn yield_now() -> impl Future<Output = ()> + Send;
+}
+
+/// A computation for any runtime: [`with_runtime`] picks the runtime by name.
+pub trait ForRuntime {
+    /// What the computation returns.
+    type Output;
+    /// Runs it on `R`.
+    fn on<R: Runtime>(self) -> Self::Output;
+}
+
+/// Names of all runtimes, in the order of the tables.
+pub const NAMES: [&str; 2] = [tokio::Tokio::NAME, smol::Smol::NAME];
+
+/// Runs `computation` on the runtime called `name`; `None` if there is no such runtime.
+pub fn with_runtime<C: ForRuntime>(name: &str, computation: C) -> Option<C::Output> {
+    match name {
+        tokio::Tokio::NAME => Some(computation.on::<tokio::Tokio>()),
+        smol::Smol::NAME => Some(computation.on::<smol::Smol>()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ForRuntime, NAMES, Runtime, with_runtime};
+
+    struct Family;
+
+    impl ForRuntime for Family {
+        type Output = u32;
+        fn on<R: Runtime>(self) -> u32 {
+            R::run(2, async {
+                let (sender, receiver) = tokio::sync::oneshot::channel();
+                R::spawn_detached(async move {
+                    R::yield_now().await;
+                    sender.send(40).expect("the root task waits for it");
+                });
+                let joined = R::spawn(async { 2 });
+                joined.await + receiver.await.expect("the detached task runs")
+            })
+        }
+    }
+
+    #[test]
+    fn every_runtime_spawns_yields_and_joins() {
+        for name in NAMES {
+            assert_eq!(with_runtime(name, Family), Some(42), "{name}");
+        }
+        assert_eq!(with_runtime("none of these", Family), None);
+    }
+}

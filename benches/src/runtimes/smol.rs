@@ -1,0 +1,52 @@
+//! smol: its executor run by a number of threads, which also drive its reactor.
+use std::future::Future;
+
+use super::Runtime;
+
+/// smol's executor with one thread per worker, as its documentation builds a multi-threaded one.
+#[derive(Debug)]
+pub struct Smol;
+
+static EXECUTOR: smol::Executor<'static> = smol::Executor::new();
+
+impl Runtime for Smol {
+    const NAME: &str = "smol";
+    type Join<T: Send + 'static> = smol::Task<T>;
+
+    fn run<F>(workers: usize, root: F) -> F::Output
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (stop, stopped) = smol::channel::bounded::<()>(1);
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                let stopped = stopped.clone();
+                // The workers run until the channel closes, which is why they receive an error.
+                scope.spawn(move || smol::block_on(EXECUTOR.run(stopped.recv())).expect_err("nobody sends"));
+            }
+            // Moved in, so that the workers stop even if the root task panics.
+            let _stop = stop;
+            smol::block_on(EXECUTOR.spawn(root))
+        })
+    }
+
+    fn spawn<F>(future: F) -> smol::Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        EXECUTOR.spawn(future)
+    }
+
+    fn spawn_detached<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        EXECUTOR.spawn(future).detach();
+    }
+
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        smol::future::yield_now()
+    }
+}
