@@ -19,7 +19,7 @@ pub(crate) struct BlockingJob {
 
 impl Job for BlockingJob {
     fn run(self) {
-        settle(self.task.run(|_| false));
+        settle(self.task.run(|| {}, |_| false));
     }
 
     fn cancel(self) {

@@ -201,13 +201,17 @@ impl Worker {
     pub(crate) fn run(&self, task: Notified) {
         self.yielded.set(false);
         context::set_wait_word(0);
-        self.seated(|slot, _| slot.polling.set(task.id().as_u64()));
+        let id = task.id().as_u64();
+        // Not before: a task that is set aside is not running.
+        let before_poll = || {
+            self.seated(|slot, _| slot.polling.set(id));
+        };
         let after_poll = |task: &Notified| {
             task.set_wait_word(context::take_wait_word());
             self.yielded.get()
         };
         let started = self.policy.poll_started();
-        let ran = coop::budget(|| task.run(after_poll));
+        let ran = coop::budget(|| task.run(before_poll, after_poll));
         self.policy.poll_ended(started);
         self.seated(|slot, _| {
             slot.polling.set(0);

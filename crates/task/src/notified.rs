@@ -63,15 +63,16 @@ impl Notified {
         self.header().wait.set(word);
     }
 
-    /// Polls or cancels the task and settles what follows. `after_poll` is called between a poll that returned
+    /// Polls or cancels the task and settles what follows. `before_poll` is called if it is polled. `after_poll` is called between a poll that returned
     /// Pending and the transition that may give the task away, with a way to set its wait word; when it
     /// returns true, the task yielded: it stays ready without touching the state word. A panic of the future
     /// becomes its output.
-    pub fn run(self, after_poll: impl FnOnce(&Self) -> bool) -> Ran {
+    pub fn run(self, before_poll: impl FnOnce(), after_poll: impl FnOnce(&Self) -> bool) -> Ran {
         match self.header().state.start_poll() {
             StartAction::Held => Ran::Left,
             StartAction::Cancel => self.cancel(),
             StartAction::Poll => {
+                before_poll();
                 // SAFETY: we own the obligation until one of the transitions below gives it away, and the
                 // waker is used within this call only.
                 let waker = unsafe { borrowed(self.cell) };
