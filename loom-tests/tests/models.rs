@@ -18,7 +18,6 @@ mod models {
     pub mod runner;
     pub mod support;
 
-    pub mod blocking_queue;
     pub mod canaries;
     pub mod queue;
 }
@@ -27,7 +26,7 @@ use models::runner::Suite;
 
 /// The models of each protocol; a new file is one line above and one here.
 const SUITE: Suite = Suite {
-    models: &[models::canaries::MODELS, models::blocking_queue::MODELS, models::queue::MODELS],
+    models: &[models::canaries::MODELS, models::queue::MODELS],
     upstream: models::canaries::UPSTREAM,
     golden: "golden.txt",
 };

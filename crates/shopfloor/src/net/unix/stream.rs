@@ -1,0 +1,91 @@
+//! A connection over a Unix domain socket.
+
+use std::io;
+use std::os::unix::net;
+use std::path::Path;
+
+use shopfloor_driver::{Driver, SourceKind};
+use shopfloor_protocol::sync::Arc;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, SocketAddr, WriteHalf};
+use crate::context;
+use crate::io::leaf::LeafSource;
+use crate::net::byte_stream::{SplitStream, impl_async_read, impl_async_write};
+use crate::net::readiness::{impl_readiness, impl_std_conversion, impl_stream};
+
+/// A connection over a Unix domain socket.
+///
+/// Used like a [`TcpStream`](crate::net::TcpStream).
+pub struct UnixStream {
+    leaf: LeafSource<net::UnixStream>,
+}
+
+impl_std_conversion!(UnixStream, net::UnixStream);
+impl_readiness!(UnixStream, poll_read_ready, poll_write_ready);
+impl_stream!(UnixStream, net::UnixStream);
+
+impl UnixStream {
+    pub(super) fn on(io: net::UnixStream, driver: &Arc<Driver>) -> Self {
+        Self { leaf: LeafSource::new(io, driver, SourceKind::Other) }
+    }
+
+    /// Connects to the socket at `path`.
+    ///
+    /// # Errors
+    /// What the system says. Linux refuses at once (`WouldBlock`) when the listener's backlog is full.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    ///
+    /// # Cancel safety
+    /// A connection under way is closed.
+    pub async fn connect<P: AsRef<Path>>(path: P) -> io::Result<Self> {
+        let driver = context::current_driver();
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(&SockAddr::unix(path)?)?;
+        Ok(Self::on(socket.into(), &driver))
+    }
+
+    /// Two streams that are connected to each other.
+    ///
+    /// # Errors
+    /// If the system gives none.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    #[track_caller]
+    pub fn pair() -> io::Result<(Self, Self)> {
+        let driver = context::current_driver();
+        let (a, b) = net::UnixStream::pair()?;
+        a.set_nonblocking(true)?;
+        b.set_nonblocking(true)?;
+        Ok((Self::on(a, &driver), Self::on(b, &driver)))
+    }
+
+    /// The address of the peer.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.leaf.peer_addr()
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.leaf.local_addr()
+    }
+
+    /// Who called `connect`, or `pair`, at the other end.
+    ///
+    /// # Errors
+    /// What the system says.
+    #[cfg(target_os = "linux")]
+    pub fn peer_cred(&self) -> io::Result<super::UCred> {
+        super::UCred::of_peer(self.leaf.get_ref())
+    }
+}
