@@ -51,7 +51,7 @@ impl DriverToken {
         self.held
             .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
             .is_ok()
-            .then_some(Turning(self))
+            .then(|| Turning(self))
     }
 
     /// Any thread. Whether somebody held it when looked at.

@@ -40,7 +40,7 @@ impl TaskRef {
     pub(crate) unsafe fn pin(cell: NonNull<Header>) -> Option<Self> {
         // SAFETY: alive, by the contract.
         let header = unsafe { cell.as_ref() };
-        header.state.pin().then_some(Self { cell })
+        header.state.pin().then(|| Self { cell })
     }
 
     /// Pins a task through another reference.
