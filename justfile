@@ -73,3 +73,16 @@ flake N="50" BUSY="0":
 # Compiles the facade for another platform, such as aarch64-apple-darwin (`rustup target add` it first).
 check target:
     cargo check -p shopfloor --target {{ target }}
+
+# shopfloor beside other runtimes, threads and bare epoll; about a minute, `just compare --full` for all of it.
+compare *arguments:
+    cargo run --release -p shopfloor-benches --bin compare -- {{ arguments }}
+
+# The micro benches, paired with other runtimes.
+micro *arguments:
+    cargo run --release -p shopfloor-benches --bin micro -- {{ arguments }}
+
+# Syscalls per request of an echo server, counted by strace (Linux).
+syscalls contestant="shopfloor" connections="64" workers="2":
+    cargo build --release -p shopfloor-benches --bin compare
+    benches/syscalls {{ contestant }} {{ connections }} {{ workers }}
