@@ -22,10 +22,10 @@ impl Flag {
         Self(AtomicBool::new(raised))
     }
 
-    /// Any thread.
-    pub fn raise(&self) {
+    /// Any thread. True: it was not raised before.
+    pub fn raise(&self) -> bool {
         // ordering: Release: G1. An exchange, so that the edges of all raisers reach the one who lowers it.
-        self.0.swap(true, Ordering::Release);
+        !self.0.swap(true, Ordering::Release)
     }
 
     /// The one who looks. True: it was raised, and is not any more.

@@ -24,6 +24,7 @@ pub mod interrupt;
 pub mod lifo_slot;
 pub mod parker;
 pub mod readiness;
+pub mod ready_list;
 pub mod registration;
 pub mod registry;
 pub mod roster;

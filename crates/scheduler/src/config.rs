@@ -59,6 +59,8 @@ pub struct Config {
     pub on_thread_park: Option<ThreadHook>,
     /// Runs after a worker has parked.
     pub on_thread_unpark: Option<ThreadHook>,
+    /// The runtime never leaves its thread: set by the type that guarantees it.
+    pub(crate) is_local: bool,
 }
 
 impl Config {
@@ -82,6 +84,7 @@ impl Config {
             on_thread_stop: None,
             on_thread_park: None,
             on_thread_unpark: None,
+            is_local: false,
         }
     }
 }

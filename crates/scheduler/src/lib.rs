@@ -2,7 +2,7 @@
 //! foreman who watches them. Sources of events come in through [`Driver`]; it knows no other.
 //!
 //! Reading order: [`config`], `slot` (what a worker shares), `worker` (the loop), `wake_policy` (when a peer
-//! is woken), `floor` (what everybody shares), `crew` and `foreman` (threads), `runtime` (start and end).
+//! is woken), `floor` (what everybody shares), `crew` and `foreman` (threads), `scheduler` (start and end).
 #![forbid(unsafe_op_in_unsafe_fn)]
 
 mod block_in_place;
@@ -19,7 +19,8 @@ mod floor;
 mod foreman;
 mod handle;
 mod join_handle;
-mod runtime;
+mod local;
+mod scheduler;
 mod slot;
 pub mod timer;
 pub mod wait;
@@ -33,7 +34,8 @@ pub use context::EnterGuard;
 pub use driver::Driver;
 pub use handle::{Handle, MetricsSnapshot, TryCurrentError};
 pub use join_handle::{AbortHandle, JoinHandle};
-pub use runtime::{Runtime, ShutdownReport};
+pub use local::{LocalScheduler, spawn_local};
+pub use scheduler::{Scheduler, ShutdownReport};
 pub use shopfloor_task::{Id, JoinError, State};
 pub use wait::WaitReason;
 pub use yield_now::yield_now;

@@ -6,9 +6,13 @@ mod context;
 pub mod io;
 mod io_driver;
 pub mod net;
+pub mod runtime;
 #[cfg(unix)]
 pub mod signal;
 pub mod sync;
+pub mod task;
+
+pub use task::spawn;
 
 // One by one, as in `io` and `sync`.
 pub use tokio::{join, pin, select, try_join};

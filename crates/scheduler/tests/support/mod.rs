@@ -1,7 +1,7 @@
 //! A runtime without I/O: its driver only sleeps and is interrupted.
 
 use shopfloor_protocol::sync::{Condvar, Mutex};
-use shopfloor_scheduler::{Config, Driver, Flavor, Runtime};
+use shopfloor_scheduler::{Config, Driver, Flavor, Scheduler};
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
@@ -35,7 +35,7 @@ impl Driver for SleepingDriver {
 }
 
 /// A runtime with so many workers; 0 for a current-thread one.
-pub(crate) fn runtime(workers: usize) -> Runtime {
+pub(crate) fn runtime(workers: usize) -> Scheduler {
     let config = match workers {
         0 => Config::new(Flavor::CurrentThread, 1),
         _ => Config::new(Flavor::MultiThread, workers),
@@ -44,8 +44,8 @@ pub(crate) fn runtime(workers: usize) -> Runtime {
 }
 
 /// A runtime with these settings.
-pub(crate) fn runtime_with(config: Config) -> Runtime {
-    Runtime::start(config, Arc::new(SleepingDriver::default())).expect("threads can be started")
+pub(crate) fn runtime_with(config: Config) -> Scheduler {
+    Scheduler::start(config, Arc::new(SleepingDriver::default())).expect("threads can be started")
 }
 
 /// Current-thread, one, two and four workers.

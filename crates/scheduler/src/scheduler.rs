@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 /// for [`Config::shutdown_grace`] at most. Inside async code, and on any thread of a runtime, it waits for
 /// nothing; it never panics there.
 #[derive(Debug)]
-pub struct Runtime {
+pub struct Scheduler {
     handle: Handle,
     foreman: Option<thread::JoinHandle<()>>,
 }
@@ -47,7 +47,7 @@ impl ShutdownReport {
     }
 }
 
-impl Runtime {
+impl Scheduler {
     /// Starts a runtime.
     ///
     /// # Errors
@@ -148,6 +148,7 @@ impl Runtime {
             drop(roster.close());
         }
         abort_all(&floor);
+        floor.try_close();
         let mut blocking = floor.blocking.shutdown(Duration::ZERO);
         match floor.config.flavor {
             Flavor::MultiThread => {
@@ -174,7 +175,7 @@ impl Runtime {
     }
 }
 
-impl Drop for Runtime {
+impl Drop for Scheduler {
     fn drop(&mut self) {
         let grace = self.handle.floor.config.shutdown_grace;
         if self.handle.floor.lifecycle.phase() == RuntimePhase::Open {

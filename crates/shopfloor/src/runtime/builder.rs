@@ -1,0 +1,222 @@
+//! The settings of a runtime.
+
+use super::{LocalRuntime, Runtime};
+use crate::io_driver::IoDriver;
+use shopfloor_driver::Backend;
+use shopfloor_scheduler::{Config, Flavor, LocalScheduler, Scheduler};
+use std::io;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+/// Through which system interface a runtime learns that I/O is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum IoBackend {
+    /// The best that the platform has.
+    #[default]
+    Best,
+    /// The one that works everywhere, at the price of more system calls.
+    Portable,
+}
+
+/// Sets a runtime up. The names are tokio's.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    config: Config,
+    backend: IoBackend,
+    stand_ins: Option<usize>,
+}
+
+impl Builder {
+    /// A runtime with worker threads of its own: one per core, unless told otherwise.
+    pub fn new_multi_thread() -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self { config: Config::new(Flavor::MultiThread, cores), backend: IoBackend::Best, stand_ins: None }
+    }
+
+    /// A runtime that runs on the thread inside `block_on`.
+    pub fn new_current_thread() -> Self {
+        Self { config: Config::new(Flavor::CurrentThread, 1), backend: IoBackend::Best, stand_ins: None }
+    }
+
+    /// Worker threads of a multi-thread runtime. A current-thread runtime has none, whatever is said here.
+    ///
+    /// # Panics
+    /// If `count` is 0.
+    #[track_caller]
+    pub fn worker_threads(&mut self, count: usize) -> &mut Self {
+        assert!(count > 0, "a runtime needs at least one worker thread");
+        if self.config.flavor == Flavor::MultiThread {
+            self.config.workers = count;
+        }
+        self
+    }
+
+    /// Threads that may come in for workers whose tasks do not return from their polls: as many as workers,
+    /// unless told otherwise; 0 for none.
+    pub fn stand_in_threads(&mut self, count: usize) -> &mut Self {
+        self.stand_ins = Some(count);
+        self
+    }
+
+    /// Threads of the blocking pool at most: 512, unless told otherwise.
+    ///
+    /// # Panics
+    /// If `count` is 0.
+    #[track_caller]
+    pub fn max_blocking_threads(&mut self, count: usize) -> &mut Self {
+        assert!(count > 0, "the blocking pool needs at least one thread");
+        self.config.blocking_threads = count;
+        self
+    }
+
+    /// Blocking jobs that may wait for a thread: 65,536, unless told otherwise. What comes beyond is cancelled.
+    pub fn max_blocking_queue(&mut self, count: usize) -> &mut Self {
+        self.config.blocking_queue = count;
+        self
+    }
+
+    /// The name of every thread.
+    pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
+        let name = name.into();
+        self.thread_name_fn(move || name.clone())
+    }
+
+    /// Makes the name of each thread.
+    pub fn thread_name_fn(&mut self, name: impl Fn() -> String + Send + Sync + 'static) -> &mut Self {
+        self.config.thread_name = Arc::new(name);
+        self
+    }
+
+    /// Bytes of stack for each thread; std's default, unless told otherwise.
+    pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
+        self.config.stack_size = Some(bytes);
+        self
+    }
+
+    /// How long an idle thread of the blocking pool stays: 10 s, unless told otherwise.
+    pub fn thread_keep_alive(&mut self, keep_alive: Duration) -> &mut Self {
+        self.config.blocking_keep_alive = keep_alive;
+        self
+    }
+
+    /// Runs first on each worker and blocking thread. A panic of a hook is reported and ends nothing.
+    pub fn on_thread_start(&mut self, hook: impl Fn() + Send + Sync + 'static) -> &mut Self {
+        self.config.on_thread_start = Some(Arc::new(hook));
+        self
+    }
+
+    /// Runs last on each worker and blocking thread.
+    pub fn on_thread_stop(&mut self, hook: impl Fn() + Send + Sync + 'static) -> &mut Self {
+        self.config.on_thread_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Runs before a worker parks.
+    pub fn on_thread_park(&mut self, hook: impl Fn() + Send + Sync + 'static) -> &mut Self {
+        self.config.on_thread_park = Some(Arc::new(hook));
+        self
+    }
+
+    /// Runs after a worker has parked.
+    pub fn on_thread_unpark(&mut self, hook: impl Fn() + Send + Sync + 'static) -> &mut Self {
+        self.config.on_thread_unpark = Some(Arc::new(hook));
+        self
+    }
+
+    /// Does nothing: I/O and time are always on. It is here so that a tokio program changes only the crate's
+    /// name.
+    pub fn enable_all(&mut self) -> &mut Self {
+        self
+    }
+
+    /// As [`enable_all`](Self::enable_all).
+    pub fn enable_io(&mut self) -> &mut Self {
+        self
+    }
+
+    /// As [`enable_all`](Self::enable_all).
+    pub fn enable_time(&mut self) -> &mut Self {
+        self
+    }
+
+    /// Polls between two looks at the injector by a worker that has tasks of its own: 31, unless told
+    /// otherwise.
+    ///
+    /// # Panics
+    /// If `polls` is 0.
+    #[track_caller]
+    pub fn global_queue_interval(&mut self, polls: u32) -> &mut Self {
+        assert!(polls > 0, "an interval is at least one poll");
+        self.config.injector_interval = polls;
+        self
+    }
+
+    /// Polls between two looks at the driver and the timers by a worker that has tasks: 61, unless told
+    /// otherwise.
+    ///
+    /// # Panics
+    /// If `polls` is 0.
+    #[track_caller]
+    pub fn event_interval(&mut self, polls: u32) -> &mut Self {
+        assert!(polls > 0, "an interval is at least one poll");
+        self.config.event_interval = polls;
+        self
+    }
+
+    /// How long a drop of the runtime waits for polls and blocking jobs under way: 10 s, unless told otherwise.
+    pub fn shutdown_grace(&mut self, grace: Duration) -> &mut Self {
+        self.config.shutdown_grace = grace;
+        self
+    }
+
+    /// Whether a worker looks at the driver for up to 50 µs before it sleeps there, while that has paid of
+    /// late. On, unless told otherwise; off where the process has one CPU.
+    pub fn driver_spin(&mut self, spin: bool) -> &mut Self {
+        self.config.spin = spin;
+        self
+    }
+
+    /// Through which system interface the runtime learns that I/O is ready.
+    pub fn io_backend(&mut self, backend: IoBackend) -> &mut Self {
+        self.backend = backend;
+        self
+    }
+
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    /// If the driver cannot be made (no file descriptors left) or a thread cannot be started.
+    pub fn build(&self) -> io::Result<Runtime> {
+        Scheduler::start(self.config(), self.driver()?).map(Runtime)
+    }
+
+    /// Starts a runtime that stays on this thread, on which tasks need not be `Send`.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    ///
+    /// # Panics
+    /// If this is not the builder of a current-thread runtime.
+    #[track_caller]
+    pub fn build_local(&self) -> io::Result<LocalRuntime> {
+        LocalScheduler::start(self.config(), self.driver()?).map(LocalRuntime)
+    }
+
+    fn config(&self) -> Config {
+        let mut config = self.config.clone();
+        let stand_ins = self.stand_ins.unwrap_or(config.workers);
+        config.stand_ins = if config.flavor == Flavor::MultiThread { stand_ins } else { 0 };
+        config.spin &= available_parallelism().is_ok_and(|cpus| cpus.get() > 1);
+        config
+    }
+
+    fn driver(&self) -> io::Result<Arc<IoDriver>> {
+        let driver = match self.backend {
+            IoBackend::Best => shopfloor_driver::Driver::new(),
+            IoBackend::Portable => shopfloor_driver::Driver::with_backend(Backend::Portable),
+        };
+        Ok(Arc::new(IoDriver(Arc::new(driver?))))
+    }
+}

@@ -1,0 +1,50 @@
+//! The runtime for tasks that are not `Send`.
+
+use shopfloor_scheduler::{EnterGuard, Handle, JoinHandle, LocalScheduler, ShutdownReport};
+use std::time::Duration;
+
+/// A current-thread runtime that stays on its thread, so that its tasks may hold what is not `Send`. Made by
+/// [`Builder::build_local`](super::Builder::build_local).
+#[derive(Debug)]
+pub struct LocalRuntime(pub(super) LocalScheduler);
+
+impl LocalRuntime {
+    /// A reference through which `Send` futures may be spawned on it from any thread.
+    pub fn handle(&self) -> &Handle {
+        self.0.handle()
+    }
+
+    /// Spawns a task that stays on this thread.
+    #[track_caller]
+    pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.0.spawn_local(future)
+    }
+
+    /// As [`Runtime::block_on`](super::Runtime::block_on).
+    ///
+    /// # Panics
+    /// On a thread that runs tasks.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.block_on(future)
+    }
+
+    /// As [`Runtime::enter`](super::Runtime::enter).
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.0.enter()
+    }
+
+    /// As [`Runtime::shutdown_timeout`](super::Runtime::shutdown_timeout).
+    pub fn shutdown_timeout(self, timeout: Duration) -> ShutdownReport {
+        self.0.shutdown_timeout(timeout)
+    }
+
+    /// As [`Runtime::shutdown_background`](super::Runtime::shutdown_background).
+    pub fn shutdown_background(self) {
+        self.0.shutdown_background();
+    }
+}

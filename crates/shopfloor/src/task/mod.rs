@@ -1,0 +1,13 @@
+//! Tasks: spawning, joining, stopping, continuing and ending them.
+
+mod join_set;
+mod spawn;
+
+pub use join_set::JoinSet;
+pub use shopfloor_scheduler::coop::{
+    Coop, Unconstrained, consume_budget, cooperative, has_budget_remaining, unconstrained,
+};
+pub use shopfloor_scheduler::{
+    AbortHandle, Id, JoinError, JoinHandle, State, WaitReason, block_in_place, spawn_local, yield_now,
+};
+pub use spawn::{spawn, spawn_blocking};
