@@ -67,12 +67,12 @@ fn a_race_is_reported_as_one() {
 
 #[test]
 fn an_outcome_that_no_execution_shows_fails() {
-    assert!(report_of("failing::misses_an_outcome").contains("outcomes never seen: [expected]"));
+    assert!(report_of("failing::misses_an_outcome").contains("outcome never seen: [expected]"));
 }
 
 #[test]
 fn an_outcome_that_is_not_listed_fails() {
-    assert!(report_of("failing::has_an_outcome_too_many").contains("unexpected outcomes: [surprising]"));
+    assert!(report_of("failing::has_an_outcome_too_many").contains("unexpected outcome: [surprising]"));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_model_that_never_ends_is_killed_at_the_time_limit() {
 }
 
 #[test]
-fn an_outcome_that_upstream_is_known_to_lose_is_told_and_does_not_fail() {
+fn an_outcome_that_one_way_of_exploring_loses_is_told_and_does_not_fail() {
     let (output, text) = run(&["passing::upstream"]);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("upstream defect present: forward loses [expected]"), "{text}");

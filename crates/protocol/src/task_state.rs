@@ -395,8 +395,8 @@ impl TaskState {
         if next == seen {
             return action;
         }
-        // ordering: Acquire: E1 of wakes that came after the load.
-        self.apply(Ordering::Acquire, Snapshot::poll_started)
+        // ordering: AcqRel: E1 of wakes that came after the load; E5: who sets the task aside gives it up.
+        self.apply(Ordering::AcqRel, Snapshot::poll_started)
     }
 
     /// The same worker, when the poll returned Pending.

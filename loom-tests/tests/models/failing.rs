@@ -50,7 +50,11 @@ const MODELS: &[Model] = &[
     }),
 ];
 
-const UPSTREAM: &[Model] = &[model("passing::upstream_loses_an_outcome", |_, _| {})];
+const UPSTREAM: &[Model] = &[model("passing::upstream_loses_an_outcome", |order, outcomes| {
+    if order == Order::Reverse {
+        outcomes.saw("expected");
+    }
+})];
 
 const fn model(name: &'static str, body: fn(Order, &Outcomes)) -> Model {
     let property = "The runner reports what becomes of this model.";

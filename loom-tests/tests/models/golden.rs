@@ -1,4 +1,4 @@
-//! The recorded number of executions of each model and order.
+//! The recorded number of executions of each model and way.
 //!
 //! loom is deterministic, so a count changes only when the protocol, the model or loom changes. A count
 //! that drops unasked means that an interleaving is no longer explored.
@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Counts by model and order.
+/// Counts by model and way.
 #[derive(Debug, Default)]
 pub struct Golden(BTreeMap<(String, String), u64>);
 
@@ -17,7 +17,7 @@ impl Golden {
     /// Reads the file; an absent one is empty.
     ///
     /// # Errors
-    /// If the file cannot be read, or a line is not `model order executions` or contradicts another.
+    /// If the file cannot be read, or a line is not `model way executions` or contradicts another.
     pub fn read(path: &Path) -> io::Result<Self> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
@@ -28,11 +28,11 @@ impl Golden {
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let mut fields = line.split_whitespace();
             let entry = (|| Some((fields.next()?, fields.next()?, fields.next()?.parse().ok()?)))();
-            let Some((model, order, executions)) = entry.filter(|_| fields.next().is_none()) else {
+            let Some((model, way, executions)) = entry.filter(|_| fields.next().is_none()) else {
                 return Err(io::Error::other(format!("{}: not a count: {line:?}", path.display())));
             };
-            if golden.set(model, order, executions).is_some_and(|other| other != executions) {
-                return Err(io::Error::other(format!("{}: two counts for {model} {order}", path.display())));
+            if golden.set(model, way, executions).is_some_and(|other| other != executions) {
+                return Err(io::Error::other(format!("{}: two counts for {model} {way}", path.display())));
             }
         }
         Ok(golden)
@@ -44,23 +44,23 @@ impl Golden {
     /// If the file cannot be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let mut text = String::from(
-            "# model, spawn order, executions. Regenerate with\n\
+            "# model, way of exploring it, executions. Regenerate with\n\
              # LOOM_TESTS_BLESS=1 cargo test -p loom-tests --test models\n",
         );
-        for ((model, order), executions) in &self.0 {
-            writeln!(text, "{model} {order} {executions}").expect("a String takes everything");
+        for ((model, way), executions) in &self.0 {
+            writeln!(text, "{model} {way} {executions}").expect("a String takes everything");
         }
         fs::write(path, text)
     }
 
     /// The recorded count.
-    pub fn get(&self, model: &str, order: &str) -> Option<u64> {
-        self.0.get(&(model.to_owned(), order.to_owned())).copied()
+    pub fn get(&self, model: &str, way: &str) -> Option<u64> {
+        self.0.get(&(model.to_owned(), way.to_owned())).copied()
     }
 
     /// Records a count and returns the one it replaces.
-    pub fn set(&mut self, model: &str, order: &str, executions: u64) -> Option<u64> {
-        self.0.insert((model.to_owned(), order.to_owned()), executions)
+    pub fn set(&mut self, model: &str, way: &str, executions: u64) -> Option<u64> {
+        self.0.insert((model.to_owned(), way.to_owned()), executions)
     }
 
     /// Removes the entries of models that are not among `names`, and returns these models.

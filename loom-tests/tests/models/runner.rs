@@ -1,4 +1,4 @@
-//! Runs every model in both orders, each run in a child process, and reports as libtest does.
+//! Explores every model in every way, each in a child process, and reports as libtest does.
 
 #![allow(clippy::disallowed_types, reason = "the runner's own threads share a queue of models, outside loom")]
 
@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 use std::{env, fmt, thread};
 
 use super::arguments::Arguments;
-use super::child::{self, Report};
+use super::child::{self, Report, Way};
 use super::golden::Golden;
-use super::support::{Model, Order};
+use super::support::Model;
 
-/// Name and order of the model that a child explores.
+/// Name of the model that a child explores, and the way.
 const CHILD: &str = "LOOM_TESTS_CHILD";
+/// Tells the facade what a load does.
+const LOADS: &str = "LOOM_TESTS_LOADS";
 /// Set to 1 to record the counts instead of comparing them.
 const BLESS: &str = "LOOM_TESTS_BLESS";
 /// Overrides [`TIME_LIMIT`], in seconds.
@@ -31,7 +33,7 @@ const CHILDREN: usize = 2;
 pub struct Suite {
     /// The models of each protocol.
     pub models: &'static [&'static [Model]],
-    /// Programs of which loom is known to lose outcomes: a missing one is told, not failed.
+    /// Models of loom's own defects: what one way of exploring them loses is told as such.
     pub upstream: &'static [Model],
     /// The file of recorded counts.
     pub golden: &'static str,
@@ -42,7 +44,7 @@ impl Suite {
         self.models.iter().copied().flatten().chain(self.upstream)
     }
 
-    fn may_lose_outcomes(&self, model: &Model) -> bool {
+    fn is_upstream(&self, model: &Model) -> bool {
         self.upstream.iter().any(|upstream| upstream.name == model.name)
     }
 
@@ -52,10 +54,10 @@ impl Suite {
     /// If the outside world fails: no child can be started, no output written, the golden file not read.
     pub fn main(&self) -> io::Result<ExitCode> {
         if let Ok(run) = env::var(CHILD) {
-            let (name, order) = run.split_once(' ').expect("the parent writes `name order`");
+            let (name, way) = run.split_once(' ').expect("the parent writes `name way`");
             let model = self.models().find(|model| model.name == name).expect("the parent knows the model");
-            let order = Order::ALL.into_iter().find(|known| known.name() == order);
-            return child::explore(model, order.expect("the parent knows the order"));
+            let way = Way::ALL.into_iter().find(|known| known.name() == way);
+            return child::explore(model, way.expect("the parent knows the way").order);
         }
         let arguments = Arguments::parse(env::args().skip(1));
         if arguments.list { self.list(&arguments) } else { self.run(&arguments) }
@@ -95,7 +97,7 @@ impl Suite {
         let selected: Vec<&'static Model> =
             self.models().filter(|model| arguments.selects(model.name)).collect();
         let mut out = io::stdout().lock();
-        writeln!(out, "\nrunning {} models, each in both spawn orders", selected.len())?;
+        writeln!(out, "\nrunning {} models", selected.len())?;
 
         let mut failures: Vec<(String, String)> = Vec::new();
         if let Some(twice) = duplicate(&names) {
@@ -109,14 +111,14 @@ impl Suite {
                 let (sender, queue, executable) = (sender.clone(), &queue, &executable);
                 scope.spawn(move || {
                     while let Some(model) = next(queue) {
-                        let runs = Order::ALL.map(|order| Run::of(executable, model, order, limit));
+                        let runs = Way::ALL.map(|way| Run::of(executable, model, way, limit));
                         sender.send((model, runs)).expect("the results are received until all are in");
                     }
                 });
             }
             drop(sender);
             for (model, runs) in results {
-                let verdict = Verdict::of(model, runs, self.may_lose_outcomes(model), bless, &mut golden);
+                let verdict = Verdict::of(model, runs, self.is_upstream(model), bless, &mut golden);
                 writeln!(out, "{}", verdict.line)?;
                 out.flush()?;
                 failures
@@ -186,7 +188,7 @@ fn conclude(
 /// How one child ended.
 #[derive(Debug)]
 struct Run {
-    order: Order,
+    way: Way,
     end: End,
     seconds: f64,
     /// Everything it wrote, shown when it failed.
@@ -202,24 +204,20 @@ enum End {
 }
 
 impl Run {
-    fn of(executable: &PathBuf, model: &Model, order: Order, limit: Duration) -> Self {
+    fn of(executable: &PathBuf, model: &Model, way: Way, limit: Duration) -> Self {
         let started = Instant::now();
-        let (end, output) = match Self::spawn(executable, model, order, limit) {
+        let (end, output) = match Self::spawn(executable, model, way, limit) {
             Ok(ended) => ended,
             Err(error) => (End::NotStarted(error), String::new()),
         };
-        Self { order, end, seconds: started.elapsed().as_secs_f64(), output }
+        Self { way, end, seconds: started.elapsed().as_secs_f64(), output }
     }
 
-    fn spawn(
-        executable: &PathBuf,
-        model: &Model,
-        order: Order,
-        limit: Duration,
-    ) -> io::Result<(End, String)> {
+    fn spawn(executable: &PathBuf, model: &Model, way: Way, limit: Duration) -> io::Result<(End, String)> {
         let (reader, writer) = io::pipe()?;
         let mut command = Command::new(executable);
-        command.env(CHILD, format!("{} {}", model.name, order.name()));
+        command.env(CHILD, format!("{} {}", model.name, way.name()));
+        command.env(LOADS, if way.fresh { "fresh" } else { "stale" });
         command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
         let mut child = command.spawn()?;
         // The command holds the parent's copies of the writing end; the pipe ends when the child's are the last.
@@ -250,41 +248,47 @@ fn read(mut pipe: PipeReader) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Whether a model held in both orders.
+/// Whether a model held in every way.
 struct Verdict {
     line: String,
     faults: String,
 }
 
 impl Verdict {
-    fn of(model: &Model, runs: [Run; 2], may_lose: bool, bless: bool, golden: &mut Golden) -> Self {
+    fn of(model: &Model, runs: [Run; 4], upstream: bool, bless: bool, golden: &mut Golden) -> Self {
         let mut faults = String::new();
         let mut notes = String::new();
         for run in &runs {
-            for fault in run.faults(model, may_lose, bless, golden) {
-                faults.push_str(&format!("{}: {fault}\n", run.order.name()));
+            for fault in run.faults(model, bless, golden) {
+                faults.push_str(&format!("{}: {fault}\n", run.way.name()));
             }
-            if let End::Reported(report) = &run.end
-                && may_lose
-                && !report.missing.is_empty()
-            {
-                let missing = report.missing.join("], [");
-                notes.push_str(&format!("; upstream defect present: {} loses [{missing}]", run.order.name()));
+        }
+        let seen: Vec<Option<&[String]>> = runs.iter().map(Run::seen).collect();
+        for outcome in model.outcomes {
+            let shows =
+                |seen: &Option<&[String]>| seen.is_none_or(|seen| seen.iter().any(|it| it == outcome));
+            if !seen.iter().any(shows) {
+                faults.push_str(&format!("outcome never seen: [{outcome}]\n"));
+                continue;
+            }
+            for (run, _) in runs.iter().zip(&seen).filter(|(_, seen)| !shows(seen)) {
+                let defect = if upstream { "upstream defect present: " } else { "" };
+                notes.push_str(&format!("; {defect}{} loses [{outcome}]", run.way.name()));
             }
         }
         if !faults.is_empty() {
             faults = format!("property: {}\n{faults}", model.property);
         }
-        let [forward, reverse] = &runs;
+        let [forward, reverse, fresh_forward, fresh_reverse] = &runs;
         let line = format!(
-            "test {} ... {} ({forward} forward, {reverse} reverse, {}, {:.2}s{notes})",
+            "test {} ... {} ({forward}+{fresh_forward} forward, {reverse}+{fresh_reverse} reverse, {}, {:.2}s{notes})",
             model.name,
             if faults.is_empty() { "ok" } else { "FAILED" },
             match model.preemption_bound {
                 None => "exhaustive".to_owned(),
                 Some(bound) => format!("bounded {bound}"),
             },
-            forward.seconds + reverse.seconds,
+            runs.iter().map(|run| run.seconds).sum::<f64>(),
         );
         Self { line, faults }
     }
@@ -302,7 +306,15 @@ impl fmt::Display for Run {
 }
 
 impl Run {
-    fn faults(&self, model: &Model, may_lose: bool, bless: bool, golden: &mut Golden) -> Vec<String> {
+    /// The outcomes, if it came to its end.
+    fn seen(&self) -> Option<&[String]> {
+        match &self.end {
+            End::Reported(report) => Some(&report.seen),
+            _ => None,
+        }
+    }
+
+    fn faults(&self, model: &Model, bless: bool, golden: &mut Golden) -> Vec<String> {
         let report = match &self.end {
             End::Reported(report) => report,
             End::Died(status) => {
@@ -312,18 +324,15 @@ impl Run {
             End::NotStarted(error) => return vec![format!("the child could not be run: {error}")],
         };
         let mut faults = Vec::new();
-        if !report.unexpected.is_empty() {
-            faults.push(format!("unexpected outcomes: {}", brackets(&report.unexpected)));
+        for outcome in report.seen.iter().filter(|seen| !model.outcomes.contains(&seen.as_str())) {
+            faults.push(format!("unexpected outcome: [{outcome}]"));
         }
-        if !report.missing.is_empty() && !may_lose {
-            faults.push(format!("outcomes never seen: {}", brackets(&report.missing)));
-        }
-        let order = self.order.name();
+        let way = self.way.name();
         let executions = report.executions;
         if bless {
-            golden.set(model.name, order, executions);
-        } else if golden.get(model.name, order) != Some(executions) {
-            let recorded = match golden.get(model.name, order) {
+            golden.set(model.name, way, executions);
+        } else if golden.get(model.name, way) != Some(executions) {
+            let recorded = match golden.get(model.name, way) {
                 Some(recorded) => format!("{recorded} executions are recorded"),
                 None => "no count is recorded".to_owned(),
             };
@@ -331,8 +340,4 @@ impl Run {
         }
         faults
     }
-}
-
-fn brackets(outcomes: &[String]) -> String {
-    format!("[{}]", outcomes.join("], ["))
 }

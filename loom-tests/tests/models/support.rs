@@ -12,8 +12,8 @@ pub struct Model {
     pub name: &'static str,
     /// The sentence that is false if the model fails.
     pub property: &'static str,
-    /// Every outcome that the exploration must reach, and the only ones. One that is missing means that
-    /// the model does not race what it claims to race, or that loom lost it.
+    /// Every outcome that the explorations must reach between them, and the only ones. One that is missing
+    /// means that the model does not race what it claims to race, or that loom lost it.
     pub outcomes: &'static [&'static str],
     /// `None` explores everything; `Some(n)` explores up to n preemptions and is reported as bounded.
     pub preemption_bound: Option<usize>,
@@ -32,17 +32,6 @@ pub enum Order {
 }
 
 impl Order {
-    /// Both, in the order in which they are run.
-    pub const ALL: [Self; 2] = [Self::Forward, Self::Reverse];
-
-    /// Its name in messages and on the command line of a child.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Forward => "forward",
-            Self::Reverse => "reverse",
-        }
-    }
-
     /// Runs two threads to their end; the results come in the order of the arguments.
     pub fn run2<A: 'static, B: 'static>(
         self,

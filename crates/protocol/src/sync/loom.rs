@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+pub use super::loom_atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
 pub use super::queue_stub::{Injector, LocalQueue, Stealer};
 pub use loom::hint::spin_loop;
-pub use loom::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-};
+pub use loom::sync::atomic::{Ordering, fence};
 pub use loom::sync::{Arc, MutexGuard};
 
 /// loom's mutex with the interface of the ordinary build.

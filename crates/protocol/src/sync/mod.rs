@@ -18,6 +18,9 @@ mod backend;
 mod backend;
 
 #[cfg(loom)]
+mod loom_atomic;
+
+#[cfg(loom)]
 #[path = "loom_queue.rs"]
 mod queue_stub;
 
