@@ -20,12 +20,14 @@ mod models {
     pub mod runner;
     pub mod support;
 
+    pub mod alarm;
     pub mod blocking_queue;
     pub mod canaries;
     pub mod cell;
     pub mod queue;
     pub mod task_control;
     pub mod task_state;
+    pub mod timer_entry;
 }
 
 use models::runner::Suite;
@@ -33,11 +35,13 @@ use models::runner::Suite;
 /// The models of each protocol; a new file is one line above and one here.
 #[rustfmt::skip] // one line each, so that two additions do not meet
 const MODELS: &[&[models::support::Model]] = &[
+    models::alarm::MODELS,
     models::blocking_queue::MODELS,
     models::canaries::MODELS,
     models::queue::MODELS,
     models::task_control::MODELS,
     models::task_state::MODELS,
+    models::timer_entry::MODELS,
 ];
 
 const SUITE: Suite = Suite { models: MODELS, upstream: models::canaries::UPSTREAM, golden: "golden.txt" };

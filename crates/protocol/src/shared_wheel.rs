@@ -224,6 +224,11 @@ impl<Q: DeadlineQueue> SharedWheel<Q> {
         self.earliest() <= now
     }
 
+    /// Any thread. Looks at the queue under the lock: for counts, and for tests.
+    pub fn inspect<R>(&self, look: impl FnOnce(&Q) -> R) -> R {
+        look(&self.guarded.lock().queue)
+    }
+
     /// Holder of the lock. Lowers the published deadline; a raise waits for the next turn.
     fn publish_earlier(&self, queue: &Q) {
         let next = queue.next_deadline();

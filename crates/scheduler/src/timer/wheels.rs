@@ -119,6 +119,23 @@ impl Wheels {
         self.alarm.must_interrupt(self.wheels[here].earliest())
     }
 
+    /// How many timers the wheel holds, those cancelled elsewhere since its last turn included. Takes its
+    /// lock.
+    ///
+    /// # Panics
+    /// If `wheel` is no wheel's index.
+    pub fn timer_count(&self, wheel: usize) -> usize {
+        self.wheels[wheel].inspect(Wheel::len)
+    }
+
+    /// How many timers the wheel has memory for. Takes its lock.
+    ///
+    /// # Panics
+    /// If `wheel` is no wheel's index.
+    pub fn timer_capacity(&self, wheel: usize) -> usize {
+        self.wheels[wheel].inspect(Wheel::capacity)
+    }
+
     /// Shutdown. Empties and closes all wheels: timers still armed, and all filed from now on, are
     /// [`TimerState::Gone`]. The caller wakes `wakers` when it holds no lock.
     pub fn close(&self, wakers: &mut Vec<Waker>) {
