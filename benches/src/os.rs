@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn usage_grows() {
+    fn usage_of_this_process_grows_with_its_work() {
         let before = Usage::of_this_process();
         let mut x = 1u64;
         while Usage::of_this_process().since(&before).user_us == 0 {

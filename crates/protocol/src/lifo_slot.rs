@@ -31,7 +31,7 @@ use std::ptr::{NonNull, null_mut};
 ///
 /// # Safety
 /// `into_raw` gives up ownership and `from_raw` of the same pointer restores it, on any thread.
-pub unsafe trait Token: Send + Sized {
+pub unsafe trait RawToken: Send + Sized {
     /// The address that stands for the token.
     fn into_raw(self) -> NonNull<()>;
 
@@ -44,19 +44,19 @@ pub unsafe trait Token: Send + Sized {
 
 /// A slot for one token.
 #[derive(Debug)]
-pub struct LifoSlot<T: Token> {
+pub struct LifoSlot<T: RawToken> {
     token: AtomicPtr<()>,
     /// Not `T` itself: the slot shares no `&T`, and tokens are `Send`.
     _owned: PhantomData<fn() -> T>,
 }
 
-impl<T: Token> Default for LifoSlot<T> {
+impl<T: RawToken> Default for LifoSlot<T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T: Token> LifoSlot<T> {
+impl<T: RawToken> LifoSlot<T> {
     /// An empty slot.
     pub fn new() -> Self {
         Self { token: AtomicPtr::new(null_mut()), _owned: PhantomData }
@@ -98,7 +98,7 @@ impl<T: Token> LifoSlot<T> {
     }
 }
 
-impl<T: Token> Drop for LifoSlot<T> {
+impl<T: RawToken> Drop for LifoSlot<T> {
     fn drop(&mut self) {
         drop(self.take());
     }

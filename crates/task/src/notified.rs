@@ -2,7 +2,7 @@
 
 use crate::header::{Header, Id, Kind, Mishap};
 use crate::waker::{borrowed, note_orphan_and_unpin};
-use shopfloor_protocol::lifo_slot::Token;
+use shopfloor_protocol::lifo_slot::RawToken;
 use shopfloor_protocol::task_state::{CompleteAction, EndAction, StartAction};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -155,7 +155,7 @@ pub(crate) fn drop_output(
 
 // SAFETY: the address of the cell is the token: `into_raw` forgets nothing but the type, and `from_raw` makes
 // the same value again.
-unsafe impl Token for Notified {
+unsafe impl RawToken for Notified {
     fn into_raw(self) -> NonNull<()> {
         self.cell.cast()
     }
