@@ -24,10 +24,16 @@ mod models {
     pub mod blocking_queue;
     pub mod canaries;
     pub mod cell;
+    pub mod interrupt;
+    pub mod io_task;
     pub mod queue;
+    pub mod readiness;
+    pub mod registration;
+    pub mod registry;
     pub mod task_control;
     pub mod task_state;
     pub mod timer_entry;
+    pub mod waiters;
 }
 
 use models::runner::Suite;
@@ -38,10 +44,15 @@ const MODELS: &[&[models::support::Model]] = &[
     models::alarm::MODELS,
     models::blocking_queue::MODELS,
     models::canaries::MODELS,
+    models::interrupt::MODELS,
     models::queue::MODELS,
+    models::readiness::MODELS,
+    models::registration::MODELS,
+    models::registry::MODELS,
     models::task_control::MODELS,
     models::task_state::MODELS,
     models::timer_entry::MODELS,
+    models::waiters::MODELS,
 ];
 
 const SUITE: Suite = Suite { models: MODELS, upstream: models::canaries::UPSTREAM, golden: "golden.txt" };

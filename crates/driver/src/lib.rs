@@ -9,6 +9,8 @@
 //! `polling`'s own calls. The portable one is the plain one and the reference; every test of sockets runs on both.
 
 mod driver;
+#[cfg(test)]
+mod scripted;
 mod selector;
 mod shutdown_error;
 mod source;

@@ -26,12 +26,12 @@ pub enum SourceKind {
 
 const TAKEN: &str = "only `into_inner` takes the object out, and it consumes the source";
 
-fn would_block<R>(result: &io::Result<R>) -> bool {
-    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-}
-
-fn interrupted<R>(result: &io::Result<R>) -> bool {
-    matches!(result, Err(error) if error.kind() == io::ErrorKind::Interrupted)
+/// `None` if the operation would block.
+fn unless_blocked<R>(result: io::Result<R>) -> Option<io::Result<R>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        result => Some(result),
+    }
 }
 
 /// Owns a non-blocking I/O object and waits for it.
@@ -156,7 +156,7 @@ impl<T: AsSource> Source<T> {
     pub async fn io<R>(&self, interest: Interest, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         let mut waiter = Waiter::new(&self.state, interest);
         let result = poll_fn(|cx| {
-            self.try_until_ready(interest, &mut op, || waiter.poll(cx.waker(), &Registrar(self)))
+            self.until_unblocked(interest, &mut op, || waiter.poll(cx.waker(), &Registrar(self)))
         });
         let (result, _) = result.await?;
         Ok(result)
@@ -214,15 +214,8 @@ impl<T: AsSource> Source<T> {
     /// # Errors
     /// `WouldBlock` if the source is not ready, and what `op` fails with.
     pub fn try_io<R>(&self, interest: Interest, op: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
-        let seen = self.state.readiness().observe();
-        if !seen.may_try(interest) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let result = op(self.object());
-        if would_block(&result) {
-            self.clear_would_block(seen, interest);
-        }
-        result
+        let attempt = self.state.try_op(interest, || unless_blocked(op(self.object())));
+        attempt.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
     }
 
     /// Clears `facts`, unless an event came after `seen` was observed. That one direction was closed stays.
@@ -250,39 +243,36 @@ impl<T: AsSource> Source<T> {
         self.io.take().expect(TAKEN)
     }
 
-    /// `try_until_ready` in the `poll_*` place of `direction`.
+    /// Tries `op` in the `poll_*` place of `direction`.
     fn poll_op<R>(
         &self,
         cx: &mut Context<'_>,
         direction: Direction,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<(R, Observed)>> {
-        self.try_until_ready(direction.interest(), &mut op, || {
+        self.until_unblocked(direction.interest(), &mut op, || {
             self.state.poll_slot(direction, cx.waker(), &Registrar(self))
         })
     }
 
-    /// Tries `op`, clears what it disproves, and waits with `wait`; the result comes with what was observed
-    /// before the try.
-    fn try_until_ready<R>(
+    /// The result comes with what was observed before the try.
+    fn until_unblocked<R>(
         &self,
         interest: Interest,
         op: &mut impl FnMut(&T) -> io::Result<R>,
-        mut wait: impl FnMut() -> Poll<Result<Observed, WaitError<io::Error>>>,
+        wait: impl FnMut() -> Poll<Result<Observed, WaitError<io::Error>>>,
     ) -> Poll<io::Result<(R, Observed)>> {
-        let mut seen = self.state.readiness().observe();
-        if !seen.may_try(interest) {
-            seen = ready!(wait()).map_err(into_io_error)?;
-        }
-        loop {
-            let result = op(self.object());
-            if would_block(&result) {
-                self.clear_would_block(seen, interest);
-                seen = ready!(wait()).map_err(into_io_error)?;
-            } else if !interrupted(&result) {
-                return Poll::Ready(result.map(|result| (result, seen)));
+        let object = self.object();
+        let attempt = || {
+            loop {
+                match op(object) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    result => return unless_blocked(result),
+                }
             }
-        }
+        };
+        let (result, seen) = ready!(self.state.poll_op(interest, attempt, wait)).map_err(into_io_error)?;
+        Poll::Ready(result.map(|result| (result, seen)))
     }
 
     /// A short count means that the next operation would block, if no event says that the end of the stream, an

@@ -53,7 +53,7 @@ use crate::readiness::{Observed, Readiness};
 use crate::registry::Token;
 use crate::sync::{AtomicUsize, Ordering};
 use crate::waiters::{WaiterKey, Waiters, wake_all};
-use std::task::{Poll, Waker};
+use std::task::{Poll, Waker, ready};
 
 /// What a waiting task needs the outside world for.
 pub trait Kernel {
@@ -126,6 +126,42 @@ impl SourceState {
     ) -> Poll<Result<Observed, WaitError<K::Error>>> {
         let interest = direction.interest();
         self.poll(interest, kernel, || self.waiters.set_slot(direction, waker))
+    }
+
+    /// Any thread. Tries `op` (`None` means that it would block) until it does not, clears what it disproves, and
+    /// waits with `wait`. The result comes with what was observed before the last try.
+    pub fn poll_op<R, E>(
+        &self,
+        interest: Interest,
+        mut op: impl FnMut() -> Option<R>,
+        mut wait: impl FnMut() -> Poll<Result<Observed, WaitError<E>>>,
+    ) -> Poll<Result<(R, Observed), WaitError<E>>> {
+        let mut seen = self.readiness.observe();
+        if !seen.may_try(interest) {
+            seen = ready!(wait())?;
+        }
+        loop {
+            if let Some(result) = op() {
+                return Poll::Ready(Ok((result, seen)));
+            }
+            self.readiness.clear(seen, interest.own_facts());
+            seen = ready!(wait())?;
+        }
+    }
+
+    /// Any thread. Tries `op` once (`None` means that it would block), and not even once if the source is known
+    /// not to be ready.
+    #[inline]
+    pub fn try_op<R>(&self, interest: Interest, op: impl FnOnce() -> Option<R>) -> Option<R> {
+        let seen = self.readiness.observe();
+        if !seen.may_try(interest) {
+            return None;
+        }
+        let result = op();
+        if result.is_none() {
+            self.readiness.clear(seen, interest.own_facts());
+        }
+        result
     }
 
     /// Any thread. Registers if nobody has begun to; does not wait for one who has.

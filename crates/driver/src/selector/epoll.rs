@@ -204,3 +204,137 @@ fn ready(flags: epoll::EventFlags) -> Ready {
     }
     ready
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    fn refused<'a>(_: BorrowedFd<'_>, _: &'a mut Buffer, _: Duration) -> io::Result<&'a mut [epoll::Event]> {
+        Err(Errno::NOSYS.into())
+    }
+
+    fn forbidden<'a>(
+        _: BorrowedFd<'_>,
+        _: &'a mut Buffer,
+        _: Duration,
+    ) -> io::Result<&'a mut [epoll::Event]> {
+        Err(Errno::PERM.into())
+    }
+
+    fn broken<'a>(_: BorrowedFd<'_>, _: &'a mut Buffer, _: Duration) -> io::Result<&'a mut [epoll::Event]> {
+        Err(Errno::NOMEM.into())
+    }
+
+    fn interrupted<'a>(
+        _: BorrowedFd<'_>,
+        _: &'a mut Buffer,
+        _: Duration,
+    ) -> io::Result<&'a mut [epoll::Event]> {
+        Err(Errno::INTR.into())
+    }
+
+    const SHORT: Duration = Duration::from_micros(1300);
+
+    #[test]
+    fn without_a_precise_wait_a_timer_ends_it_and_never_early() {
+        for precise_wait in [refused as PreciseWait, forbidden] {
+            let selector = Epoll::with_precise_wait(precise_wait).unwrap();
+            for timeout in [SHORT, SHORT, Duration::from_micros(200), Duration::from_millis(3)] {
+                let mut rest = Some(timeout);
+                let deadline = Instant::now() + timeout;
+                while let Some(timeout) = rest {
+                    selector.wait(Some(timeout), &mut Vec::new()).unwrap();
+                    rest = deadline.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero());
+                }
+                assert!(selector.timer.lock().is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_precise_wait_events_and_interrupts_still_end_a_wait() {
+        let selector = Epoll::with_precise_wait(refused).unwrap();
+        let (ours, peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        selector.add(ours.as_fd(), Token::from_usize(7)).unwrap();
+        let mut events = Vec::new();
+        while events.is_empty() {
+            selector.wait(Some(Duration::from_secs(20)), &mut events).unwrap();
+        }
+        assert_eq!(events, [(Token::from_usize(7), Ready::WRITABLE)]);
+        drop(peer);
+        selector.wait(None, &mut events).unwrap();
+        assert!(events[1].1.is_read_closed() && events[1].1.is_write_closed());
+        let (done, ended) = mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                selector.wait(Some(Duration::from_secs(60)), &mut Vec::new()).unwrap();
+                done.send(()).unwrap();
+            });
+            selector.signal().unwrap();
+            ended.recv_timeout(Duration::from_secs(20)).expect("the signal ends the wait");
+        });
+    }
+
+    #[test]
+    fn a_timer_that_was_not_reached_does_not_end_an_endless_wait() {
+        let selector = Epoll::with_precise_wait(refused).unwrap();
+        selector.signal().unwrap();
+        selector.wait(Some(SHORT), &mut Vec::new()).unwrap();
+        // Sets the timer for nothing: looking leaves it as it is, waiting for ever disarms it.
+        selector.wait(Some(Duration::ZERO), &mut Vec::new()).unwrap();
+        assert!(selector.timer.lock().as_ref().unwrap().armed.is_some());
+        selector.signal().unwrap();
+        selector.wait(None, &mut Vec::new()).unwrap();
+        assert!(selector.timer.lock().as_ref().unwrap().armed.is_none());
+    }
+
+    #[test]
+    fn the_timer_is_set_only_when_the_deadline_changes() {
+        let now = Instant::now();
+        let at = |micros| now + Duration::from_micros(micros);
+        assert!(!needs_setting(None, None, now));
+        assert!(needs_setting(None, Some(at(500)), now));
+        assert!(needs_setting(Some(at(500)), None, now));
+        assert!(!needs_setting(Some(at(500)), Some(at(510)), now), "the jitter of two clock readings");
+        assert!(!needs_setting(Some(at(510)), Some(at(500)), now));
+        assert!(needs_setting(Some(at(500)), Some(at(600)), now));
+        assert!(needs_setting(Some(now), Some(at(10)), now), "it has fired already");
+    }
+
+    #[test]
+    fn an_interrupted_wait_is_no_error_and_another_one_is() {
+        let selector = Epoll::with_precise_wait(interrupted).unwrap();
+        assert!(selector.wait(Some(SHORT), &mut Vec::new()).is_ok());
+        let selector = Epoll::with_precise_wait(broken).unwrap();
+        let error = selector.wait(Some(SHORT), &mut Vec::new()).unwrap_err();
+        assert_eq!(Errno::from_io_error(&error), Some(Errno::NOMEM));
+        assert!(selector.timer.lock().is_none(), "the precise wait is not given up for it");
+    }
+
+    #[test]
+    fn the_precise_wait_is_the_kernels() {
+        let selector = Epoll::new().unwrap();
+        selector.wait(Some(SHORT), &mut Vec::new()).unwrap();
+        assert!(selector.timer.lock().is_none(), "this kernel has epoll_pwait2");
+    }
+
+    #[test]
+    fn one_wait_returns_at_most_its_share_of_the_events_and_the_rest_comes_next() {
+        let selector = Epoll::new().unwrap();
+        let sources: Vec<_> = (0..EVENTS_PER_WAIT_MAX + 10)
+            .map(|index| {
+                let fd = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+                selector.add(fd.as_fd(), Token::from_usize(index)).unwrap();
+                fd
+            })
+            .collect();
+        let mut events = Vec::new();
+        selector.wait(Some(Duration::ZERO), &mut events).unwrap();
+        assert_eq!(events.len(), EVENTS_PER_WAIT_MAX);
+        selector.wait(Some(Duration::ZERO), &mut events).unwrap();
+        let mut tokens: Vec<usize> = events.iter().map(|(token, _)| token.to_usize()).collect();
+        tokens.sort_unstable();
+        assert_eq!(tokens, (0..sources.len()).collect::<Vec<_>>());
+    }
+}

@@ -161,6 +161,52 @@ where
     Ok(())
 }
 
+/// Runs one task on this thread, which sleeps in between; another one makes the driver's turns.
+pub(crate) fn block_on_thread<T>(task: impl Future<Output = T>) -> T {
+    struct Thread(std::thread::Thread);
+    impl Wake for Thread {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Thread(std::thread::current())));
+    let mut task = std::pin::pin!(task);
+    loop {
+        if let Poll::Ready(result) = task.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return result;
+        }
+        std::thread::park();
+    }
+}
+
+/// A thread that makes turns until it is stopped.
+pub(crate) struct Turning {
+    driver: Arc<Driver>,
+    stopped: Arc<Mutex<bool>>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Turning {
+    pub(crate) fn start(driver: &Arc<Driver>) -> Self {
+        let stopped = Arc::new(Mutex::new(false));
+        let (in_thread, driver_in_thread) = (Arc::clone(&stopped), Arc::clone(driver));
+        let thread = std::thread::spawn(move || {
+            let mut wakers = Vec::new();
+            while !*in_thread.lock() {
+                driver_in_thread.turn(None, &mut wakers).expect("a turn");
+                wakers.drain(..).for_each(Waker::wake);
+            }
+        });
+        Self { driver: Arc::clone(driver), stopped, thread }
+    }
+
+    pub(crate) fn stop(self) {
+        *self.stopped.lock() = true;
+        self.driver.interrupt();
+        self.thread.join().expect("the turns end");
+    }
+}
+
 /// Returns Pending once, and is woken at once.
 pub(crate) async fn yield_now() {
     let mut yielded = false;

@@ -1,0 +1,189 @@
+//! Registration at the first wait: one registrar, and nobody who depends on it sleeps for ever.
+
+use protocol_loom::interest::{Direction, Interest, Ready};
+use protocol_loom::registration::{Kernel, SourceState, WaitError};
+use protocol_loom::registry::Token;
+use protocol_loom::sync::{Arc, UnsafeCell};
+use std::task::Poll;
+
+use super::io_task::{Socket, block_on, operate, silent_waker};
+use super::support::{Model, Order, Outcomes};
+
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "registration::each_half_meets_its_own_error",
+        property: "When registering fails, both halves of a source return an error of their own.",
+        outcomes: &["2 attempts"],
+        preemption_bound: None,
+        body: both_fail,
+    },
+    Model {
+        name: "registration::half_woken_by_a_failure_registers_itself",
+        property: "A half that relied on a registrar that failed becomes the next registrar.",
+        outcomes: &["read half failed", "write half failed"],
+        preemption_bound: None,
+        body: first_fails,
+    },
+    Model {
+        name: "registration::rearm_comes_after_add",
+        property: "Nobody arms a source that is not registered yet.",
+        outcomes: &["1 rearmed", "2 rearmed"],
+        preemption_bound: None,
+        body: rearm_after_add,
+    },
+    Model {
+        name: "registration::data_before_during_or_after_add_is_seen",
+        property: "A reader that would block and registers sees data that arrives at any moment.",
+        outcomes: &["read at once", "read after a wait"],
+        preemption_bound: None,
+        body: data_against_add,
+    },
+    Model {
+        name: "registration::disarmed_source_is_armed_again_by_who_waits",
+        property: "Where an event disarms a source, neither half is left unarmed by the other's event.",
+        outcomes: &["read and written"],
+        preemption_bound: Some(2),
+        body: oneshot_halves,
+    },
+];
+
+/// Refuses the first `failures` calls of `add`.
+struct Refusing {
+    attempts: UnsafeCell<u32>,
+    failures: u32,
+}
+
+impl Refusing {
+    fn attempts(&self) -> u32 {
+        // SAFETY: called when the threads are joined.
+        self.attempts.with(|attempts| unsafe { *attempts })
+    }
+}
+
+impl Kernel for Refusing {
+    type Error = u32;
+
+    fn add(&self) -> Result<Token, u32> {
+        let attempt = self.attempts.with_mut(|attempts| {
+            // SAFETY: one registrar at a time; loom fails the model if there are two.
+            let attempts = unsafe { &mut *attempts };
+            *attempts += 1;
+            *attempts
+        });
+        if attempt <= self.failures { Err(attempt) } else { Ok(Token::from_usize(0)) }
+    }
+
+    fn disarms(&self) -> bool {
+        false
+    }
+
+    fn rearm(&self, _: Token, _: Interest) -> Result<(), u32> {
+        panic!("nothing is ever disarmed")
+    }
+}
+
+/// Waits in one half until there is an error, or the source is registered.
+fn error_of_half(shared: &(SourceState, Refusing), direction: Direction) -> Option<u32> {
+    block_on(|waker| match shared.0.poll_slot(direction, waker, &shared.1) {
+        Poll::Ready(Err(WaitError::Kernel(error))) => Poll::Ready(Some(error)),
+        Poll::Pending if shared.0.token().is_some() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(other) => panic!("nothing was reported, but the wait ended: {other:?}"),
+    })
+}
+
+fn run_halves(order: Order, failures: u32) -> (Option<u32>, Option<u32>, u32) {
+    let kernel = Refusing { attempts: UnsafeCell::new(0), failures };
+    let shared = Arc::new((SourceState::new(), kernel));
+    let (reader, writer) = (Arc::clone(&shared), Arc::clone(&shared));
+    let (read, write) = order.run2(
+        move || error_of_half(&reader, Direction::Read),
+        move || error_of_half(&writer, Direction::Write),
+    );
+    (read, write, shared.1.attempts())
+}
+
+fn both_fail(order: Order, outcomes: &Outcomes) {
+    let (read, write, attempts) = run_halves(order, u32::MAX);
+    assert!(read.is_some() && write.is_some() && read != write, "{read:?} {write:?}");
+    outcomes.saw(format!("{attempts} attempts"));
+}
+
+fn first_fails(order: Order, outcomes: &Outcomes) {
+    let (read, write, attempts) = run_halves(order, 1);
+    assert_eq!(attempts, 2);
+    outcomes.saw(match (read, write) {
+        (Some(1), None) => "read half failed",
+        (None, Some(1)) => "write half failed",
+        other => panic!("{other:?}"),
+    });
+}
+
+/// Notes that `add` came before `rearm`.
+struct Arming {
+    is_added: UnsafeCell<bool>,
+}
+
+impl Kernel for Arming {
+    type Error = ();
+
+    fn add(&self) -> Result<Token, ()> {
+        // SAFETY: one registrar; loom fails the model if anybody reads at the same time.
+        self.is_added.with_mut(|added| unsafe { *added = true });
+        Ok(Token::from_usize(0))
+    }
+
+    fn disarms(&self) -> bool {
+        true
+    }
+
+    fn rearm(&self, _: Token, _: Interest) -> Result<(), ()> {
+        // SAFETY: the token was loaded after `add`; loom fails the model if that is not an edge.
+        assert!(self.is_added.with(|added| unsafe { *added }));
+        Err(())
+    }
+}
+
+fn rearm_after_add(order: Order, outcomes: &Outcomes) {
+    let shared = Arc::new((SourceState::new(), Arming { is_added: UnsafeCell::new(false) }));
+    let poll = |shared: Arc<(SourceState, Arming)>, direction| {
+        move || {
+            let (_silent, waker) = silent_waker();
+            shared.0.poll_slot(direction, &waker, &shared.1).is_ready()
+        }
+    };
+    let (read, write) =
+        order.run2(poll(Arc::clone(&shared), Direction::Read), poll(Arc::clone(&shared), Direction::Write));
+    outcomes.saw(format!("{} rearmed", u32::from(read) + u32::from(write)));
+}
+
+fn data_against_add(order: Order, outcomes: &Outcomes) {
+    let source = Arc::new(SourceState::new());
+    let socket = Socket::new(false, 1);
+    let (reader, reader_socket) = (Arc::clone(&source), socket.clone());
+    let (polls, ()) = order.run2(
+        move || operate(&reader, &reader_socket, Direction::Read),
+        move || {
+            socket.arrive(Ready::READABLE);
+            socket.drive(&source);
+        },
+    );
+    outcomes.saw(if polls == 1 { "read at once" } else { "read after a wait" });
+}
+
+fn oneshot_halves(order: Order, outcomes: &Outcomes) {
+    let source = Arc::new(SourceState::new());
+    let socket = Socket::new(true, 2);
+    let (reader, reader_socket) = (Arc::clone(&source), socket.clone());
+    let (writer, writer_socket) = (Arc::clone(&source), socket.clone());
+    order.run3(
+        move || operate(&reader, &reader_socket, Direction::Read),
+        move || operate(&writer, &writer_socket, Direction::Write),
+        move || {
+            socket.arrive(Ready::WRITABLE);
+            socket.arrive(Ready::READABLE);
+            socket.drive(&source);
+        },
+    );
+    outcomes.saw("read and written");
+}

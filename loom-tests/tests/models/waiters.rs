@@ -1,0 +1,147 @@
+//! Waiting for readiness: whoever stored a waker is woken, whoever did not sees the event.
+
+use protocol_loom::interest::{Direction, Interest, Ready};
+use protocol_loom::registration::{SourceState, WaitError, Waiter};
+use protocol_loom::sync::{Arc, UnsafeCell};
+use std::task::{Poll, Waker};
+
+use super::io_task::{Registered, block_on, deliver, silent_waker};
+use super::support::{Model, Order, Outcomes};
+
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "waiters::registering_waiter_sees_the_event_or_is_woken",
+        property: "A waiter of the list never sleeps through an event, and sees what came before it.",
+        outcomes: &["saw it", "was woken"],
+        preemption_bound: None,
+        body: |order, outcomes| event_against_wait(order, outcomes, false),
+    },
+    Model {
+        name: "waiters::poll_slot_sees_the_event_or_is_woken",
+        property: "The task in the slot of a `poll_*` method never sleeps through an event.",
+        outcomes: &["saw it", "was woken"],
+        preemption_bound: None,
+        body: |order, outcomes| event_against_wait(order, outcomes, true),
+    },
+    Model {
+        name: "waiters::event_wakes_the_waiter_that_stays",
+        property: "A waiter that is cancelled takes no other waiter's wake-up with it, and drops its waker once.",
+        outcomes: &["cancelled before the event", "cancelled after the event"],
+        preemption_bound: Some(3),
+        body: cancel_one,
+    },
+    Model {
+        name: "waiters::one_event_wakes_all",
+        property: "Two waiters of one direction both go on after one event.",
+        outcomes: &["both"],
+        preemption_bound: Some(3),
+        body: two_waiters,
+    },
+    Model {
+        name: "waiters::shutdown_reaches_every_waiter",
+        property: "A task that waits, or is about to, gets an error when the driver is shut down.",
+        outcomes: &["saw it", "was woken"],
+        preemption_bound: None,
+        body: shutdown_against_wait,
+    },
+];
+
+fn event_against_wait(order: Order, outcomes: &Outcomes, in_slot: bool) {
+    let shared = Arc::new((SourceState::new(), UnsafeCell::new(0)));
+    shared.0.register(&Registered).expect("this kernel refuses nothing");
+    let (driver, task) = (Arc::clone(&shared), shared);
+    let ((), polls) = order.run2(
+        move || {
+            // SAFETY: nobody reads before the event publishes it.
+            driver.1.with_mut(|data| unsafe { *data = 7 });
+            deliver(&driver.0, Ready::READABLE);
+        },
+        move || {
+            let mut waiter = Waiter::new(&task.0, Interest::READABLE);
+            let mut polls = 0;
+            let seen = block_on(|waker| {
+                polls += 1;
+                match in_slot {
+                    true => task.0.poll_slot(Direction::Read, waker, &Registered),
+                    false => waiter.poll(waker, &Registered),
+                }
+            });
+            assert!(seen.expect("no shutdown").ready().is_readable());
+            // SAFETY: the event that was observed comes after the only write.
+            assert_eq!(task.1.with(|data| unsafe { *data }), 7);
+            polls
+        },
+    );
+    outcomes.saw(if polls == 1 { "saw it" } else { "was woken" });
+}
+
+fn cancel_one(order: Order, outcomes: &Outcomes) {
+    let source = Arc::new(SourceState::new());
+    source.register(&Registered).expect("this kernel refuses nothing");
+    let (silent, waker) = silent_waker();
+    let (driver, stays, leaves) = (Arc::clone(&source), Arc::clone(&source), source);
+    let (taken, (), ()) = order.run3(
+        move || {
+            let mut wakers = Vec::new();
+            driver.deliver(Ready::READABLE, false, &mut wakers);
+            let taken = wakers.iter().filter(|taken| taken.will_wake(&waker)).count();
+            wakers.into_iter().for_each(Waker::wake);
+            taken
+        },
+        move || wait_for_readable(&stays),
+        {
+            let waker = Waker::from(std::sync::Arc::clone(&silent));
+            move || {
+                let mut waiter = Waiter::new(&leaves, Interest::READABLE);
+                let polled = waiter.poll(&waker, &Registered);
+                assert!(matches!(polled, Poll::Pending | Poll::Ready(Ok(_))));
+            }
+        },
+    );
+    assert_eq!(std::sync::Arc::strong_count(&silent), 1, "each copy of the waker was dropped once");
+    outcomes.saw(match taken {
+        0 => "cancelled before the event",
+        _ => "cancelled after the event",
+    });
+}
+
+fn two_waiters(order: Order, outcomes: &Outcomes) {
+    let source = Arc::new(SourceState::new());
+    source.register(&Registered).expect("this kernel refuses nothing");
+    let (driver, first, second) = (Arc::clone(&source), Arc::clone(&source), source);
+    order.run3(
+        move || deliver(&driver, Ready::READABLE),
+        move || wait_for_readable(&first),
+        move || wait_for_readable(&second),
+    );
+    outcomes.saw("both");
+}
+
+fn shutdown_against_wait(order: Order, outcomes: &Outcomes) {
+    let source = Arc::new(SourceState::new());
+    source.register(&Registered).expect("this kernel refuses nothing");
+    let (driver, task) = (Arc::clone(&source), source);
+    let ((), polls) = order.run2(
+        move || {
+            let mut wakers = Vec::new();
+            driver.shut_down(&mut wakers);
+            wakers.into_iter().for_each(Waker::wake);
+        },
+        move || {
+            let mut polls = 0;
+            let result = block_on(|waker| {
+                polls += 1;
+                task.poll_slot(Direction::Write, waker, &Registered)
+            });
+            assert_eq!(result, Err(WaitError::ShutDown));
+            polls
+        },
+    );
+    outcomes.saw(if polls == 1 { "saw it" } else { "was woken" });
+}
+
+fn wait_for_readable(source: &SourceState) {
+    let mut waiter = Waiter::new(source, Interest::READABLE);
+    let seen = block_on(|waker| waiter.poll(waker, &Registered));
+    assert!(seen.expect("no shutdown").ready().is_readable());
+}
