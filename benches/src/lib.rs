@@ -13,4 +13,5 @@ pub mod micro;
 pub mod os;
 pub mod runtimes;
 pub mod stats;
+pub mod syscalls;
 pub mod table;

@@ -63,6 +63,11 @@ pub fn figure(value: f64) -> String {
     if decimals > 0 { text } else { group_thousands(&text) }
 }
 
+/// A number of things, all digits, with thousands separators.
+pub fn count(value: u64) -> String {
+    group_thousands(&value.to_string())
+}
+
 fn group_thousands(digits: &str) -> String {
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |rest| ("-", rest));
     let mut text = String::from(sign);
@@ -77,7 +82,7 @@ fn group_thousands(digits: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Summary, figure, paired_ratio};
+    use super::{Summary, count, figure, paired_ratio};
 
     #[test]
     fn median_is_the_middle_of_the_sorted_rounds() {
@@ -111,6 +116,11 @@ mod tests {
         let shown: Vec<String> =
             [0.0, 0.0344, 1.0, 9.999, 42.06, 99.96, 999.6, 1234567.0, -1500.0].map(figure).into();
         assert_eq!(shown, ["0", "0.034", "1.00", "10.0", "42.1", "100", "1,000", "1,234,567", "-1,500"]);
+    }
+
+    #[test]
+    fn counts_keep_all_digits() {
+        assert_eq!([0, 64, 1000, 1_234_567].map(count), ["0", "64", "1,000", "1,234,567"]);
     }
 
     #[test]

@@ -80,7 +80,7 @@ fn serve_as(arguments: &ServeArguments) -> Result<(), String> {
     pin(arguments.core)?;
     let name = &arguments.contestant;
     let server = servers::server(name).ok_or_else(|| format!("no contestant {name:?}"))?;
-    serve::run(server, arguments.workers, arguments.work_steps)
+    serve::run(server, arguments.workers, arguments.work_steps, arguments.syscalls)
 }
 
 fn load_server(arguments: &LoadArguments) -> Result<(), String> {

@@ -70,6 +70,7 @@ fn start_server(
         format!("--work-steps={}", conditions.work_steps),
     ];
     arguments.extend(conditions.placement.server_core().map(|core| format!("--core={core}")));
+    arguments.extend(plan.syscalls.then(|| String::from("--syscalls")));
     Helper::start(format!("server {}", server.name), &arguments, life)
 }
 

@@ -53,6 +53,9 @@ pub struct ServeArguments {
     /// Core to be confined to.
     #[arg(long)]
     pub core: Option<usize>,
+    /// Whether to count system calls.
+    #[arg(long)]
+    pub syscalls: bool,
 }
 
 /// Arguments of `compare load`.
@@ -187,6 +190,9 @@ pub struct Options {
     /// CPU time that a handler spends on each request, µs.
     #[arg(long, value_name = "MICROSECONDS")]
     pub work_us: Option<u64>,
+    /// Count the servers' system calls, which slows them down (needs tracefs and the right to use it).
+    #[arg(long)]
+    pub syscalls: bool,
     /// How many tasks to park.
     #[arg(long, value_name = "NUMBER")]
     pub tasks_max: Option<u64>,
@@ -222,6 +228,8 @@ pub struct Plan {
     pub placements: Vec<Placement>,
     /// Work per request, µs.
     pub work_us: u64,
+    /// Whether system calls are counted.
+    pub syscalls: bool,
     /// Tasks to park.
     pub tasks_max: u64,
     /// Threads to park at most.
@@ -268,6 +276,7 @@ impl Options {
                 if self.full { all } else { vec![Placement::None] }
             }),
             work_us: self.work_us.unwrap_or(0),
+            syscalls: self.syscalls,
             tasks_max: self.tasks_max.unwrap_or(1_000_000),
             threads_max: self.threads_max.unwrap_or(if self.full { 100_000 } else { 10_000 }),
         };

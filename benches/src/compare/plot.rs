@@ -29,6 +29,8 @@ const COLOURS: [RGBColor; 7] = [
 ];
 /// Part of a group's width that its bars fill.
 const FILLED: f64 = 0.84;
+/// Width of the legend as a part of all groups' width: beside the bars, so that it hides none.
+const LEGEND: f64 = 0.17;
 
 struct Metric {
     file: &'static str,
@@ -195,7 +197,7 @@ impl Ranged for Groups {
     type ValueType = f64;
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let share = value / self.0.len() as f64;
+        let share = value / self.range().end;
         limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
     }
 
@@ -204,7 +206,7 @@ impl Ranged for Groups {
     }
 
     fn range(&self) -> Range<f64> {
-        0.0..self.0.len() as f64
+        0.0..self.0.len() as f64 * (1.0 + LEGEND)
     }
 }
 

@@ -90,6 +90,8 @@ pub struct ServerFigures {
     pub voluntary: f64,
     /// Context switches of the server per request because the kernel took the core away.
     pub involuntary: f64,
+    /// System calls of the server per request, if they were counted.
+    pub syscalls: Option<f64>,
     /// Most threads seen.
     pub threads: u64,
     /// Largest resident size of the server, bytes.
@@ -134,6 +136,10 @@ impl ServerFigures {
             system_us: per_request(used.system_us),
             voluntary: per_request(used.voluntary),
             involuntary: per_request(used.involuntary),
+            syscalls: end
+                .syscalls
+                .zip(begin.syscalls)
+                .map(|(end, begin)| per_request(end.saturating_sub(begin))),
             threads: begin.threads.max(end.threads),
             memory_peak: end.memory_peak,
             requests: load.requests,
@@ -202,7 +208,7 @@ pub(crate) mod tests {
 
     fn sample(at_us: u64, user_us: u64) -> Sample {
         let usage = Usage { user_us, system_us: 3 * user_us, voluntary: user_us / 10, involuntary: 0 };
-        Sample { at_us, usage, threads: 3, memory_peak: 5 << 20 }
+        Sample { at_us, usage, syscalls: Some(3 * user_us), threads: 3, memory_peak: 5 << 20 }
     }
 
     /// A report with two contestants, the second of which failed in round 2.
@@ -256,7 +262,7 @@ pub(crate) mod tests {
         let figures = ServerFigures::new(&load(1000), &sample(0, 0), &sample(4_000_000, 2000), 2).unwrap();
         assert_eq!(figures.requests_per_s, 500.0);
         assert_eq!((figures.user_us, figures.system_us, figures.cpu_us()), (1.0, 3.0, 4.0));
-        assert_eq!(figures.voluntary, 0.1);
+        assert_eq!((figures.voluntary, figures.syscalls), (0.1, Some(3.0)));
         assert_eq!(figures.client_us, 2.0);
         assert_eq!(figures.slowest_share, 0.5);
     }

@@ -11,6 +11,7 @@ use super::servers::{SERVERS, Server};
 use super::tasks::{Measure, TASKERS, Tasker};
 use super::work;
 use crate::machine::Machine;
+use crate::syscalls::SyscallCounter;
 
 /// Measures everything in `plan`. Failures are part of the report.
 ///
@@ -19,6 +20,10 @@ use crate::machine::Machine;
 pub fn run(plan: Plan) -> Result<Report, String> {
     let open_files =
         crate::os::raise_open_files().map_err(|error| format!("limit of open files: {error}"))?;
+    if plan.syscalls {
+        // Better no run than one full of the same failure.
+        SyscallCounter::start()?;
+    }
     let servers = server_steps(&plan);
     let tasks = task_steps(&plan);
     if servers.is_empty() && tasks.is_empty() {

@@ -8,18 +8,21 @@ use super::servers::Server;
 use super::session::{FromServer, SAMPLE, Sample, TOTALS};
 use crate::helper;
 use crate::os::{self, Usage};
+use crate::syscalls::SyscallCounter;
 
 /// Serves on the calling thread until the parent closes our input, which ends the process.
 ///
 /// # Errors
 /// If the contestant stops serving.
-pub fn run(server: &Server, workers: usize, work_steps: u64) -> Result<(), String> {
+pub fn run(server: &Server, workers: usize, work_steps: u64, syscalls: bool) -> Result<(), String> {
+    // Before any other thread exists, so that it counts all of them.
+    let counter = if syscalls { Some(SyscallCounter::start()?) } else { None };
     let ledger = Arc::new(Ledger::default());
     let terms = Terms { workers, work_steps, ledger: Arc::clone(&ledger) };
     let listener = echo::listen().map_err(|error| format!("listen: {error}"))?;
     let port = listener.local_addr().map_err(|error| error.to_string())?.port();
     std::thread::spawn(move || {
-        let ended = answer(port, &ledger);
+        let ended = answer(port, &ledger, counter.as_ref());
         if let Err(error) = &ended {
             helper::say_failed(error.clone());
         }
@@ -32,12 +35,12 @@ pub fn run(server: &Server, workers: usize, work_steps: u64) -> Result<(), Strin
     }
 }
 
-fn answer(port: u16, ledger: &Ledger) -> Result<(), String> {
+fn answer(port: u16, ledger: &Ledger, counter: Option<&SyscallCounter>) -> Result<(), String> {
     let start = Instant::now();
     helper::say(FromServer::Ready { port })?;
     for line in std::io::stdin().lock().lines() {
         match line.map_err(|error| error.to_string())?.as_str() {
-            SAMPLE => helper::say(FromServer::Sample(sample(start)?))?,
+            SAMPLE => helper::say(FromServer::Sample(sample(start, counter)?))?,
             TOTALS => helper::say(FromServer::Totals(ledger.totals()))?,
             other => return Err(format!("asked {other:?}")),
         }
@@ -45,10 +48,17 @@ fn answer(port: u16, ledger: &Ledger) -> Result<(), String> {
     Ok(())
 }
 
-fn sample(start: Instant) -> Result<Sample, String> {
+fn sample(start: Instant, counter: Option<&SyscallCounter>) -> Result<Sample, String> {
     // Usage and clock first and together: reading /proc takes longer than both.
     let usage = Usage::of_this_process();
     let at_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let syscalls = counter.map(SyscallCounter::count).transpose()?;
     let status = |key| os::own_status(key).map_err(|error| error.to_string());
-    Ok(Sample { at_us, usage, threads: status("Threads")? - 1, memory_peak: status("VmHWM")? * 1024 })
+    Ok(Sample {
+        at_us,
+        usage,
+        syscalls,
+        threads: status("Threads")? - 1,
+        memory_peak: status("VmHWM")? * 1024,
+    })
 }

@@ -32,6 +32,8 @@ pub struct Sample {
     pub at_us: u64,
     /// CPU time and context switches so far.
     pub usage: Usage,
+    /// System calls so far, if they are counted.
+    pub syscalls: Option<u64>,
     /// Threads, without the one that answers these questions.
     pub threads: u64,
     /// Largest resident size so far, bytes.

@@ -68,7 +68,7 @@ pub(super) async fn measure<R: Runtime>(count: u64) -> Result<TaskFigures, Strin
     let parked = Memory::now()?.grown_since(
         &before,
         count,
-        format!("the number asked for, {}", crate::stats::figure(count as f64)),
+        format!("the number asked for, {}", crate::stats::count(count)),
         size_of::<Waiting>(),
     );
     shelf.is_open.store(true, Ordering::Relaxed);

@@ -133,8 +133,8 @@ fn limit(asked: u64) -> (u64, String) {
     let most = mappings.map(|max| max.saturating_sub(MAPPINGS_RESERVED) / MAPPINGS_PER_THREAD);
     match most {
         Some(most) if most < asked => {
-            (most, format!("vm.max_map_count, which allows for {}", crate::stats::figure(most as f64)))
+            (most, format!("vm.max_map_count, which allows for {}", crate::stats::count(most)))
         }
-        _ => (asked, format!("the number asked for, {}", crate::stats::figure(asked as f64))),
+        _ => (asked, format!("the number asked for, {}", crate::stats::count(asked))),
     }
 }
