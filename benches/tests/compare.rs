@@ -47,7 +47,7 @@ fn tiny_run_leaves_tables_json_markdown_and_plots() {
     let json = out.join("elsewhere.json");
     let (out_text, json_text) = (out.to_str().unwrap(), json.to_str().unwrap());
     let arguments = [
-        "--contestants=threads,tokio",
+        "--contestants=threads,shopfloor",
         "--connections=1",
         "--rounds=1",
         "--seconds=0.05",

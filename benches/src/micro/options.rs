@@ -46,7 +46,7 @@ pub struct MeasureArguments {
 /// Options of a run.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// Runtimes to compare the first one with.
+    /// Runtimes to compare shopfloor with.
     #[arg(long, value_delimiter = ',', value_name = "RUNTIMES", default_value = "tokio,smol")]
     pub vs: Vec<String>,
     /// Only these workloads.

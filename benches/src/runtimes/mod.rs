@@ -1,6 +1,7 @@
 //! The runtimes under test behind one small trait, so that all of them run the same workload source.
 use std::future::Future;
 
+pub mod shopfloor;
 pub mod smol;
 pub mod tokio;
 
@@ -48,11 +49,12 @@ pub trait ForRuntime {
 }
 
 /// Names of all runtimes, in the order of the tables.
-pub const NAMES: [&str; 2] = [tokio::Tokio::NAME, smol::Smol::NAME];
+pub const NAMES: [&str; 3] = [shopfloor::Shopfloor::NAME, tokio::Tokio::NAME, smol::Smol::NAME];
 
 /// Runs `computation` on the runtime called `name`; `None` if there is no such runtime.
 pub fn with_runtime<C: ForRuntime>(name: &str, computation: C) -> Option<C::Output> {
     match name {
+        shopfloor::Shopfloor::NAME => Some(computation.on::<shopfloor::Shopfloor>()),
         tokio::Tokio::NAME => Some(computation.on::<tokio::Tokio>()),
         smol::Smol::NAME => Some(computation.on::<smol::Smol>()),
         _ => None,

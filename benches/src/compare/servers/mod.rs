@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use super::echo::Terms;
 
 mod epoll;
+mod shopfloor;
 mod smol;
 mod threads;
 mod tokio;
@@ -24,6 +25,7 @@ pub struct Server {
 
 /// All contestants, in the order of the tables.
 pub const SERVERS: &[Server] = &[
+    Server { name: "shopfloor", about: "work-stealing runtime", cores_min: 1, serve: shopfloor::serve },
     Server {
         name: "threads",
         about: "std, one OS thread per connection",

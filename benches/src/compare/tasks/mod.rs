@@ -56,6 +56,7 @@ const ONE_WORKER: &str = "tasks on one worker";
 
 /// All contestants of the task table, in its order.
 pub const TASKERS: &[Tasker] = &[
+    Tasker { name: "shopfloor", contestant: "shopfloor", about: ONE_WORKER, is_pinned: false, measures: ALL },
     Tasker { name: "tokio", contestant: "tokio", about: ONE_WORKER, is_pinned: false, measures: ALL },
     Tasker { name: "smol", contestant: "smol", about: ONE_WORKER, is_pinned: false, measures: ALL },
     Tasker {
