@@ -22,6 +22,31 @@ use crate::context::{self, IoWait};
 ///
 /// It is registered when it is made, so that a descriptor that has no readiness, such as that of a regular
 /// file, is an error there.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::os::unix::net::UnixStream;
+/// use shopfloor::io::AsyncFd;
+///
+/// # shopfloor::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let (ours, mut theirs) = UnixStream::pair()?;
+/// ours.set_nonblocking(true)?;
+/// let ours = AsyncFd::new(ours)?;
+/// theirs.write_all(b"hello")?;
+///
+/// let mut word = [0; 5];
+/// let len = loop {
+///     let mut guard = ours.readable().await?;
+///     match guard.try_io(|fd| fd.get_ref().read(&mut word)) {
+///         Ok(outcome) => break outcome?,
+///         Err(_would_block) => continue,
+///     }
+/// };
+/// assert_eq!(&word[..len], b"hello");
+/// # Ok::<(), std::io::Error>(())
+/// # })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct AsyncFd<T: AsFd> {
     leaf: LeafSource<T>,
     interest: Interest,

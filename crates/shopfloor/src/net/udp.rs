@@ -22,6 +22,21 @@ use crate::net::readiness::{impl_readiness, impl_std_conversion};
 /// last one is woken.
 ///
 /// A datagram longer than the buffer is cut, and the rest of it is lost.
+///
+/// ```
+/// use shopfloor::net::UdpSocket;
+///
+/// # shopfloor::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let here = UdpSocket::bind("127.0.0.1:0").await?;
+/// let there = UdpSocket::bind("127.0.0.1:0").await?;
+/// here.send_to(b"hello", there.local_addr()?).await?;
+/// let mut datagram = [0; 1500];
+/// let (len, from) = there.recv_from(&mut datagram).await?;
+/// assert_eq!((&datagram[..len], from), (&b"hello"[..], here.local_addr()?));
+/// # Ok::<(), std::io::Error>(())
+/// # })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct UdpSocket {
     leaf: LeafSource<net::UdpSocket>,
 }

@@ -174,3 +174,20 @@ impl Drop for Signal {
         let _: bool = signal_hook_registry::unregister(self.id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_that_nobody_has_received_yet_count_as_one() {
+        let (receiver, mut sender) = UnixStream::pair().expect("a pair");
+        receiver.set_nonblocking(true).expect("the mode");
+        let is_silent =
+            |receiver| drain(receiver).expect_err("there is none").kind() == io::ErrorKind::WouldBlock;
+        assert!(is_silent(&receiver));
+        sender.write_all(&[0; 200]).expect("room for 200 signals");
+        drain(&receiver).expect("a signal");
+        assert!(is_silent(&receiver));
+    }
+}

@@ -13,6 +13,20 @@ use crate::context;
 ///
 /// [`TcpStream::connect`] and [`TcpListener::bind`] are enough unless an option has to be set before, such
 /// as `SO_REUSEPORT`, or the local address of a connection.
+///
+/// ```
+/// use shopfloor::net::TcpSocket;
+///
+/// # shopfloor::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let socket = TcpSocket::new_v4()?;
+/// socket.set_reuseaddr(true)?;
+/// socket.bind("127.0.0.1:0".parse().expect("an address"))?;
+/// let listener = socket.listen(1024)?;
+/// # drop(listener);
+/// # Ok::<(), std::io::Error>(())
+/// # })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct TcpSocket {
     socket: Socket,

@@ -28,6 +28,24 @@ use crate::net::split;
 /// by one task per direction: of several, the last one is woken.
 ///
 /// After the runtime has shut down, an operation that would have to wait returns an error.
+///
+/// ```
+/// use shopfloor::io::{AsyncReadExt, AsyncWriteExt};
+/// use shopfloor::net::{TcpListener, TcpStream};
+///
+/// # shopfloor::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let mut client = TcpStream::connect(listener.local_addr()?).await?;
+/// let (mut server, _from) = listener.accept().await?;
+///
+/// client.write_all(b"hello").await?;
+/// let mut word = [0; 5];
+/// server.read_exact(&mut word).await?;
+/// assert_eq!(&word, b"hello");
+/// # Ok::<(), std::io::Error>(())
+/// # })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct TcpStream {
     leaf: LeafSource<net::TcpStream>,
 }

@@ -17,6 +17,21 @@ use crate::net::readiness::{impl_readiness, impl_std_conversion, impl_stream};
 /// A connection over a Unix domain socket.
 ///
 /// Used like a [`TcpStream`](crate::net::TcpStream).
+///
+/// ```
+/// use shopfloor::io::{AsyncReadExt, AsyncWriteExt};
+/// use shopfloor::net::UnixStream;
+///
+/// # shopfloor::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let (mut here, mut there) = UnixStream::pair()?;
+/// here.write_all(b"hello").await?;
+/// let mut word = [0; 5];
+/// there.read_exact(&mut word).await?;
+/// assert_eq!(&word, b"hello");
+/// # Ok::<(), std::io::Error>(())
+/// # })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct UnixStream {
     leaf: LeafSource<net::UnixStream>,
 }

@@ -1,0 +1,111 @@
+//! File descriptors that this crate has no type for.
+#![cfg(unix)]
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+
+use rustix::pipe::{PipeFlags, pipe_with};
+use shopfloor::io::{AsyncFd, Interest};
+
+use crate::on_both_runtimes;
+
+fn pipe() -> (AsyncFd<File>, AsyncFd<File>) {
+    let (reader, writer) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC).expect("a pipe");
+    let reader = AsyncFd::with_interest(File::from(reader), Interest::READABLE).expect("a reader");
+    let writer = AsyncFd::with_interest(File::from(writer), Interest::WRITABLE).expect("a writer");
+    (reader, writer)
+}
+
+#[test]
+fn a_pipe_carries_more_than_it_holds() {
+    const LEN: usize = 1 << 20;
+    on_both_runtimes(|| async {
+        let (reader, writer) = pipe();
+        let writing = shopfloor::spawn(async move {
+            let mut left = vec![3; LEN];
+            while !left.is_empty() {
+                let written = writer.async_io(Interest::WRITABLE, |mut fd| fd.write(&left)).await;
+                left.truncate(left.len() - written.expect("a write"));
+            }
+        });
+        let mut received = 0;
+        let mut buf = [0; 5000];
+        loop {
+            let mut guard = reader.readable().await.expect("readiness");
+            match guard.try_io(|fd| fd.get_ref().read(&mut buf)) {
+                Ok(Ok(0)) => break,
+                Ok(outcome) => received += outcome.expect("a read"),
+                Err(_would_block) => {}
+            }
+        }
+        assert_eq!(received, LEN);
+        writing.await.expect("no panic");
+    });
+}
+
+#[test]
+fn a_regular_file_is_refused_at_construction() {
+    on_both_runtimes(|| async {
+        let path = std::env::current_exe().expect("this file");
+        let error = AsyncFd::new(File::open(path).expect("a file")).expect_err("it is always ready");
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    });
+}
+
+#[test]
+fn readiness_stays_until_it_is_cleared() {
+    on_both_runtimes(|| async {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair");
+        ours.set_nonblocking(true).expect("the mode");
+        let mut ours = AsyncFd::new(ours).expect("it has readiness");
+        theirs.write_all(b"xy").expect("two bytes");
+        for _ in 0..3 {
+            let mut guard = ours.readable().await.expect("readiness");
+            assert!(guard.ready().is_readable());
+            guard.retain_ready();
+        }
+        let mut guard = ours.readable_mut().await.expect("readiness");
+        assert_eq!(guard.get_inner_mut().read(&mut [0; 16]).expect("two bytes"), 2);
+        assert!(guard.try_io(|fd| fd.get_mut().read(&mut [0; 16])).is_err(), "nothing is left");
+        drop(guard);
+        let waits = std::future::poll_fn(|cx| {
+            std::task::Poll::Ready(std::pin::pin!(ours.readable()).poll(cx).is_pending())
+        });
+        assert!(waits.await, "the readiness was cleared");
+        theirs.write_all(b"z").expect("a byte");
+        let byte = ours.async_io_mut(Interest::READABLE, |fd| fd.read(&mut [0; 16])).await;
+        assert_eq!(byte.expect("a byte"), 1);
+        ours.into_inner().write_all(b"still open").expect("a write");
+    });
+}
+
+#[test]
+fn several_tasks_wait_for_one_descriptor() {
+    on_both_runtimes(|| async {
+        let (reader, writer) = pipe();
+        let reader = std::sync::Arc::new(reader);
+        let waiting: Vec<_> = (0..4)
+            .map(|_| {
+                let reader = std::sync::Arc::clone(&reader);
+                shopfloor::spawn(async move { reader.readable().await.map(drop) })
+            })
+            .collect();
+        shopfloor::task::yield_now().await;
+        writer.get_ref().write_all(b"x").expect("a byte");
+        for task in waiting {
+            task.await.expect("no panic").expect("readiness");
+        }
+    });
+}
+
+#[test]
+fn waiting_for_what_was_not_asked_for_is_an_error() {
+    on_both_runtimes(|| async {
+        let (reader, writer) = pipe();
+        assert_eq!(reader.writable().await.expect_err("a reader").kind(), ErrorKind::InvalidInput);
+        assert_eq!(writer.readable().await.expect_err("a writer").kind(), ErrorKind::InvalidInput);
+        let either = Interest::READABLE | Interest::WRITABLE;
+        assert!(writer.ready(either).await.expect("readiness").ready().is_writable());
+    });
+}

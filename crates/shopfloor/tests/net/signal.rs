@@ -1,0 +1,87 @@
+//! Signals. Each test that sends one runs in a process of its own.
+#![cfg(unix)]
+
+use rustix::process::{Signal as Number, getpid, kill_process};
+use shopfloor::signal::ctrl_c;
+use shopfloor::signal::unix::{SignalKind, signal};
+
+use crate::child::in_a_child;
+use crate::on_both_runtimes;
+
+fn send(number: Number) {
+    kill_process(getpid(), number).expect("a signal to ourselves");
+}
+
+#[test]
+fn ctrl_c_is_a_future_and_no_longer_the_end_of_the_process() {
+    in_a_child("signal::ctrl_c_is_a_future_and_no_longer_the_end_of_the_process", || {
+        on_both_runtimes(|| async {
+            for _ in 0..3 {
+                let mut ctrl_c = std::pin::pin!(ctrl_c());
+                let waits =
+                    std::future::poll_fn(|cx| std::task::Poll::Ready(ctrl_c.as_mut().poll(cx).is_pending()));
+                assert!(waits.await, "there was none yet");
+                send(Number::INT);
+                ctrl_c.await.expect("a Ctrl-C");
+            }
+        });
+    });
+}
+
+#[test]
+fn every_listener_gets_every_signal_of_its_kind() {
+    in_a_child("signal::every_listener_gets_every_signal_of_its_kind", || {
+        on_both_runtimes(|| async {
+            let mut first = signal(SignalKind::user_defined1()).expect("a listener");
+            let mut second = signal(SignalKind::user_defined1()).expect("a listener");
+            let mut other = signal(SignalKind::user_defined2()).expect("a listener");
+            for _ in 0..10 {
+                send(Number::USR1);
+                assert_eq!((first.recv().await, second.recv().await), (Some(()), Some(())));
+            }
+            let silent = std::future::poll_fn(|cx| std::task::Poll::Ready(other.poll_recv(cx).is_pending()));
+            assert!(silent.await, "nobody sent that kind");
+            drop(second);
+            send(Number::USR1);
+            assert_eq!(first.recv().await, Some(()));
+        });
+    });
+}
+
+#[test]
+fn a_burst_that_nobody_receives_does_not_block_the_process() {
+    in_a_child("signal::a_burst_that_nobody_receives_does_not_block_the_process", || {
+        on_both_runtimes(|| async {
+            let mut listener = signal(SignalKind::user_defined1()).expect("a listener");
+            // More than the socket behind it holds: the handler must not wait for room.
+            for _ in 0..5000 {
+                send(Number::USR1);
+            }
+            assert_eq!(listener.recv().await, Some(()));
+        });
+    });
+}
+
+#[test]
+fn a_listener_ends_with_its_runtime() {
+    in_a_child("signal::a_listener_ends_with_its_runtime", || {
+        crate::watched(|| {
+            let runtime = crate::multi_thread();
+            let mut listener =
+                runtime.block_on(async { signal(SignalKind::user_defined1()) }).expect("a listener");
+            drop(runtime);
+            assert_eq!(crate::current_thread().block_on(listener.recv()), None);
+        });
+    });
+}
+
+#[test]
+fn signals_that_cannot_be_handled_are_refused() {
+    on_both_runtimes(|| async {
+        for number in [Number::KILL, Number::STOP, Number::SEGV, Number::FPE, Number::ILL] {
+            let error = signal(SignalKind::from_raw(number.as_raw())).expect_err("it cannot be handled");
+            assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        }
+        signal(SignalKind::from_raw(4711)).expect_err("there is no such signal");
+    });
+}

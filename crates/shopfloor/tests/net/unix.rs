@@ -1,0 +1,124 @@
+//! Unix domain sockets.
+#![cfg(unix)]
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use shopfloor::io::{AsyncReadExt, AsyncWriteExt};
+use shopfloor::net::{UnixDatagram, UnixListener, UnixStream};
+
+use crate::on_both_runtimes;
+
+/// A path that no other test and no other process uses; the file is removed on drop.
+struct SocketPath(PathBuf);
+
+impl SocketPath {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("shopfloor-{}-{name}", std::process::id()));
+        // What an earlier process of this number left; usually nothing.
+        let _: std::io::Result<()> = std::fs::remove_file(&path);
+        Self(path)
+    }
+}
+
+impl Drop for SocketPath {
+    fn drop(&mut self) {
+        // A test that failed before it made the socket has nothing to remove.
+        let _: std::io::Result<()> = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_stream_echoes_through_a_path() {
+    on_both_runtimes(|| async {
+        let path = SocketPath::new("echo");
+        let listener = UnixListener::bind(&path.0).expect("a listener");
+        assert_eq!(UnixListener::bind(&path.0).expect_err("taken").kind(), ErrorKind::AddrInUse);
+        let server = shopfloor::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let (mut read, mut write) = stream.split();
+            shopfloor::io::copy(&mut read, &mut write).await.expect("an echo")
+        });
+        let stream = UnixStream::connect(&path.0).await.expect("a connection");
+        assert_eq!(stream.peer_addr().expect("an address").as_pathname(), Some(path.0.as_path()));
+        let (mut read, mut write) = stream.into_split();
+        let sent = vec![5; 1 << 20];
+        let sending = shopfloor::spawn(async move { write.write_all(&vec![5; 1 << 20]).await });
+        let mut received = Vec::new();
+        read.read_to_end(&mut received).await.expect("a read");
+        assert!(received == sent, "{} bytes came back", received.len());
+        sending.await.expect("no panic").expect("a write");
+        assert_eq!(server.await.expect("no panic"), 1 << 20);
+    });
+}
+
+#[test]
+fn a_missing_path_is_an_error() {
+    on_both_runtimes(|| async {
+        let path = SocketPath::new("missing");
+        assert_eq!(UnixStream::connect(&path.0).await.expect_err("no file").kind(), ErrorKind::NotFound);
+    });
+}
+
+#[test]
+fn a_pair_is_connected_and_its_halves_reunite() {
+    on_both_runtimes(|| async {
+        let (a, mut b) = UnixStream::pair().expect("a pair");
+        let (mut read, mut write) = a.into_split();
+        write.write_all(b"ping").await.expect("a write");
+        let mut word = [0; 4];
+        b.read_exact(&mut word).await.expect("a read");
+        b.write_all(&word).await.expect("a write");
+        read.read_exact(&mut word).await.expect("a read");
+        drop(read.reunite(write).expect("of one stream"));
+        assert_eq!(b.read(&mut word).await.expect("the end"), 0);
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_peer_of_a_pair_is_this_process() {
+    on_both_runtimes(|| async {
+        let (a, _b) = UnixStream::pair().expect("a pair");
+        let peer = a.peer_cred().expect("credentials");
+        assert_eq!(peer.pid().map(i32::cast_unsigned), Some(std::process::id()));
+        assert_eq!(peer.uid(), rustix::process::getuid().as_raw());
+        assert_eq!(peer.gid(), rustix::process::getgid().as_raw());
+    });
+}
+
+#[test]
+fn datagrams_arrive_whole_and_none_is_lost() {
+    on_both_runtimes(|| async {
+        let (a, b) = UnixDatagram::pair().expect("a pair");
+        let sending = shopfloor::spawn(async move {
+            // Far more than the queue of the receiver holds: the sender waits for room.
+            for number in 0..2000_u32 {
+                a.send(&number.to_be_bytes()).await.expect("a datagram");
+            }
+        });
+        let mut datagram = [0; 1500];
+        for number in 0..2000_u32 {
+            let len = b.recv(&mut datagram).await.expect("a datagram");
+            assert_eq!(datagram[..len], number.to_be_bytes());
+        }
+        sending.await.expect("no panic");
+    });
+}
+
+#[test]
+fn datagrams_go_to_paths_and_name_their_sender() {
+    on_both_runtimes(|| async {
+        let (here, there) = (SocketPath::new("here"), SocketPath::new("there"));
+        let a = UnixDatagram::bind(&here.0).expect("a socket");
+        let b = UnixDatagram::bind(&there.0).expect("a socket");
+        a.send_to(b"hello", &there.0).await.expect("a datagram");
+        let mut datagram = [0; 16];
+        let (len, from) = b.recv_from(&mut datagram).await.expect("a datagram");
+        assert_eq!((&datagram[..len], from.as_pathname()), (&b"hello"[..], Some(here.0.as_path())));
+        let unbound = UnixDatagram::unbound().expect("a socket");
+        unbound.connect(&there.0).expect("a peer");
+        assert_eq!(unbound.try_send(b"hi").expect("room"), 2);
+        assert_eq!(b.recv(&mut datagram).await.expect("a datagram"), 2);
+    });
+}
