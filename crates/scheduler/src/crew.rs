@@ -187,6 +187,7 @@ fn run_thread(floor: &Arc<Floor>, seat: Seated) {
         }
         // A thread that completed its last task without a seat is not asked by any park.
         floor.try_close();
+        floor.leave_the_driver_to_others();
         floor.run_hook(&floor.config.on_thread_stop, "the stop hook of a worker");
     }
     floor.crew.thread_ended(floor);

@@ -92,6 +92,14 @@ impl Floor {
         self.idle.push(|| self.injector.push(task), || self.has_work(), |slot| self.unpark(slot));
     }
 
+    /// A thread that has turned the driver will not do it again. A worker that parked meanwhile found the token
+    /// held and sleeps beside the driver, counting on the holder to sleep in it: it has to be woken for that.
+    /// The fence of the push pairs with that of the park: a worker that is not seen parked here sees the token
+    /// free. To be called when this thread no longer counts as searching.
+    pub(crate) fn leave_the_driver_to_others(&self) {
+        self.idle.push(|| (), || self.has_work(), |slot| self.unpark(slot));
+    }
+
     /// Wakes a parked worker unless one is searching.
     pub(crate) fn wake_one(&self) {
         self.idle.wake_one(|| self.has_work(), |slot| self.unpark(slot));
