@@ -11,6 +11,7 @@ pub mod runtime;
 pub mod signal;
 pub mod sync;
 pub mod task;
+pub mod time;
 
 pub use task::spawn;
 

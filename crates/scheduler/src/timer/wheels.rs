@@ -146,6 +146,11 @@ impl Wheels {
 }
 
 impl Timer {
+    /// False if the wheel was closed already: nobody will wake this timer.
+    pub fn is_filed(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Says what became of the timer; while it is armed, `waker` is the one that will be woken.
     pub fn poll(&self, waker: &Waker) -> TimerState {
         self.entry.poll(waker)
