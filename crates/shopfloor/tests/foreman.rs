@@ -37,19 +37,20 @@ fn others_go_on(workers: usize, blocked: usize) {
         let queued = all_started.recv().expect("each blocked task starts, on a stand-in if need be");
         assert_eq!(handle.block_on(queued).expect("runs beside the blocked poll"), 7);
     }
-    handle.block_on(handle.spawn(async {
-        for _ in 0..5 {
-            sleep(Duration::from_millis(1)).await;
-        }
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-        let address = listener.local_addr().expect("is bound");
-        let server = shopfloor::spawn(echo_once(listener));
-        let mut client = TcpStream::connect(address).await.expect("connects");
-        client.write_u8(3).await.expect("writes");
-        assert_eq!(client.read_u8().await.expect("is echoed"), 3);
-        server.await.expect("served");
-    }))
-    .expect("timers, sockets and tasks go on");
+    handle
+        .block_on(handle.spawn(async {
+            for _ in 0..5 {
+                sleep(Duration::from_millis(1)).await;
+            }
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+            let address = listener.local_addr().expect("is bound");
+            let server = shopfloor::spawn(echo_once(listener));
+            let mut client = TcpStream::connect(address).await.expect("connects");
+            client.write_u8(3).await.expect("writes");
+            assert_eq!(client.read_u8().await.expect("is echoed"), 3);
+            server.await.expect("served");
+        }))
+        .expect("timers, sockets and tasks go on");
     drop(release);
 }
 
