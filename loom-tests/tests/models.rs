@@ -24,12 +24,17 @@ mod models {
     pub mod blocking_queue;
     pub mod canaries;
     pub mod cell;
+    pub mod idle;
     pub mod interrupt;
     pub mod io_task;
+    pub mod item;
+    pub mod lifo_slot;
+    pub mod parker;
     pub mod queue;
     pub mod readiness;
     pub mod registration;
     pub mod registry;
+    pub mod shutdown;
     pub mod task_control;
     pub mod task_state;
     pub mod timer_entry;
@@ -44,11 +49,15 @@ const MODELS: &[&[models::support::Model]] = &[
     models::alarm::MODELS,
     models::blocking_queue::MODELS,
     models::canaries::MODELS,
+    models::idle::MODELS,
     models::interrupt::MODELS,
+    models::lifo_slot::MODELS,
+    models::parker::MODELS,
     models::queue::MODELS,
     models::readiness::MODELS,
     models::registration::MODELS,
     models::registry::MODELS,
+    models::shutdown::MODELS,
     models::task_control::MODELS,
     models::task_state::MODELS,
     models::timer_entry::MODELS,

@@ -33,7 +33,9 @@
 //! A waker claims the searching count before it looks for a flag, so that of many pushers one does the work;
 //! pushers that come meanwhile rely on it. If it then finds no flag (the worker it counted on has woken by
 //! itself), it gives the claim back, fences, and looks at the queues again: a pusher that relied on it has
-//! pushed before that fence (else it would have read the count without the claim), so its item is seen.
+//! pushed before that fence (else it would have read the count without the claim), so its item is seen. It
+//! tries again only if a flag is set by then: a worker whose flag it still misses fences after it, and looks;
+//! to wait for that flag would be to spin until that worker runs.
 //! A worker counts itself as parked before it sets its flag, so that the count never falls below zero; a
 //! waker that reads the count but not yet the flag fenced before that worker did, so that worker's look sees
 //! the item.
@@ -154,7 +156,7 @@ impl Idle {
             // ordering: Relaxed: the fence of I2 follows.
             self.counts.fetch_sub(SEARCHING, Ordering::Relaxed);
             fence(Ordering::SeqCst); // I2
-            if !has_work() {
+            if !self.a_flag_is_set() || !has_work() {
                 return;
             }
         }
@@ -194,6 +196,11 @@ impl Idle {
                 Err(seen) => counts = seen,
             }
         }
+    }
+
+    fn a_flag_is_set(&self) -> bool {
+        // ordering: Relaxed: after the fence of I2.
+        self.flags.iter().any(|flag| flag.load(Ordering::Relaxed))
     }
 
     fn clear_a_flag(&self) -> Option<usize> {

@@ -95,11 +95,22 @@ impl Cell {
         cell
     }
 
-    /// Lists a task that has just been made.
-    pub fn listed(mut self, roster: Arc<Roster<bool, ()>>) -> Self {
-        assert!(roster.insert(|listed| *listed = true, || ()));
+    /// Says where a task that has just been made will be listed.
+    pub fn for_roster(mut self, roster: Arc<Roster<bool, ()>>) -> Self {
         self.roster = Some(roster);
         self
+    }
+
+    /// Whoever spawns: lists the task. False: the roster is closed.
+    pub fn list(&self) -> bool {
+        self.roster.as_ref().is_some_and(|roster| roster.insert(|listed| *listed = true, || ()))
+    }
+
+    /// Lists a task that has just been made.
+    pub fn listed(self, roster: Arc<Roster<bool, ()>>) -> Self {
+        let cell = self.for_roster(roster);
+        assert!(cell.list());
+        cell
     }
 
     /// Lets a task that has just been made wait.
@@ -308,7 +319,8 @@ impl Cell {
 
     fn free(&self) {
         if let Some(roster) = &self.roster {
-            assert!(roster.remove(|listed| *listed = false).is_none());
+            // What a closed roster gives back is nothing here.
+            let _nothing_kept: Option<()> = roster.remove(|listed| *listed = false);
         }
         let thread = loom::thread::current().id();
         // SAFETY: the last reference is gone; loom checks it against every access.

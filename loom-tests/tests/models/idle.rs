@@ -1,0 +1,242 @@
+//! Pushes against workers that go to sleep. A lost wake-up is a deadlock, which loom reports.
+
+use std::sync::Arc;
+
+use protocol_loom::idle::Idle;
+use protocol_loom::parker::Parker;
+
+use super::item::Item;
+use super::support::{Model, Order, Outcomes};
+
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "idle::a_push_reaches_a_worker_that_goes_to_sleep",
+        property: "A push against a worker that parks: the worker sees the item or is woken.",
+        outcomes: &["saw the item", "woken"],
+        preemption_bound: None,
+        body: |order, outcomes| push_against_park(order, outcomes, false),
+    },
+    Model {
+        name: "idle::a_push_reaches_a_searcher_that_goes_to_sleep",
+        property: "A push that relies on a searcher against that searcher parking: it sees the item or is woken.",
+        outcomes: &["saw the item", "woken"],
+        preemption_bound: Some(3),
+        body: |order, outcomes| push_against_park(order, outcomes, true),
+    },
+    Model {
+        name: "idle::a_sleep_that_times_out_loses_no_push",
+        property: "A push against a sleep that ends by itself: the item is taken and no count is left.",
+        outcomes: &["first sleep", "second sleep"],
+        preemption_bound: Some(3),
+        body: push_against_timeout,
+    },
+    Model {
+        name: "idle::two_pushes_reach_one_worker",
+        property: "Two pushes against one worker that parks: both items are taken and no count is left.",
+        outcomes: &["taken"],
+        preemption_bound: Some(2),
+        body: two_pushes,
+    },
+    Model {
+        name: "idle::of_two_workers_one_takes_the_push",
+        property: "A push against two workers that park, one of them searching: never do both sleep on it.",
+        outcomes: &["first", "second"],
+        preemption_bound: Some(2),
+        body: two_workers,
+    },
+    Model {
+        name: "idle::the_last_searcher_hands_on_what_relied_on_it",
+        property: "A push that relies on a searcher which found other work: the searcher wakes the sleeper.",
+        outcomes: &["taken"],
+        preemption_bound: Some(2),
+        body: searcher_hands_on,
+    },
+];
+
+struct Floor {
+    idle: Idle,
+    parkers: [Parker; 2],
+    items: [Item; 2],
+}
+
+impl Floor {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            idle: Idle::new(2),
+            parkers: [Parker::new(), Parker::new()],
+            items: [Item::new(), Item::new()],
+        })
+    }
+
+    fn has_work(&self) -> bool {
+        self.items.iter().any(Item::is_there)
+    }
+
+    fn unpark(&self, slot: usize) {
+        self.parkers[slot].unpark(|| {});
+    }
+
+    fn push(&self, item: usize) {
+        self.idle.push(|| self.items[item].put(), || self.has_work(), |slot| self.unpark(slot));
+    }
+
+    /// As the scheduler's worker parks.
+    fn park(&self, slot: usize, searching: bool, also: impl FnOnce() -> bool) -> bool {
+        let parker = &self.parkers[slot];
+        let look = || parker.take_token() || self.has_work() || also();
+        self.idle.park(slot, searching, look, || parker.park())
+    }
+
+    fn stop_searching(&self) {
+        self.idle.stop_searching(|| self.has_work(), |slot| self.unpark(slot));
+    }
+
+    /// After all threads have ended.
+    fn assert_nobody_is_counted(&self) {
+        // After relaxed exchanges of several threads loom lets even the last load read an older count.
+        if !loads_are_fresh() {
+            return;
+        }
+        assert_eq!(self.idle.parked(), 0);
+        assert!(self.idle.start_searching(1), "somebody is counted as searching");
+    }
+}
+
+fn push_against_park(order: Order, outcomes: &Outcomes, was_searching: bool) {
+    let floor = Floor::new();
+    if was_searching {
+        assert!(floor.idle.start_searching(1));
+    }
+    let (worker, submitter) = (Arc::clone(&floor), Arc::clone(&floor));
+    let (blocked, ()) = order.run2(
+        move || {
+            let parker = &worker.parkers[0];
+            let look = || parker.take_token() || worker.has_work();
+            let mut searching = was_searching;
+            let mut blocked = false;
+            while !worker.items[0].take() {
+                searching = worker.idle.park(0, searching, look, || {
+                    blocked = true;
+                    parker.park();
+                });
+            }
+            if searching {
+                worker.stop_searching();
+            }
+            blocked
+        },
+        move || submitter.push(0),
+    );
+    floor.assert_nobody_is_counted();
+    outcomes.saw(if blocked { "woken" } else { "saw the item" });
+}
+
+fn push_against_timeout(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new();
+    let (worker, submitter) = (Arc::clone(&floor), Arc::clone(&floor));
+    let (sleeps, ()) = order.run2(
+        move || {
+            // The first sleep times out at once.
+            let mut searching = worker.idle.park(0, false, || worker.has_work(), || {});
+            let mut sleeps = 1;
+            while !worker.items[0].take() {
+                searching = worker.park(0, searching, || false);
+                sleeps += 1;
+            }
+            if searching {
+                worker.stop_searching();
+            }
+            sleeps
+        },
+        move || submitter.push(0),
+    );
+    floor.assert_nobody_is_counted();
+    outcomes.saw(if sleeps == 1 { "first sleep" } else { "second sleep" });
+}
+
+fn two_pushes(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new();
+    let (worker, first, second) = (Arc::clone(&floor), Arc::clone(&floor), Arc::clone(&floor));
+    order.run3(
+        move || {
+            let (mut searching, mut taken) = (false, 0);
+            while taken < 2 {
+                let got = worker.items.iter().filter(|item| item.take()).count();
+                taken += got;
+                if got == 0 {
+                    searching = worker.park(0, searching, || false);
+                } else if std::mem::take(&mut searching) {
+                    worker.stop_searching();
+                }
+            }
+            if searching {
+                worker.stop_searching();
+            }
+        },
+        move || first.push(0),
+        move || second.push(1),
+    );
+    floor.assert_nobody_is_counted();
+    outcomes.saw("taken");
+}
+
+fn two_workers(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new();
+    assert!(floor.idle.start_searching(2));
+    let worker = |slot: usize| {
+        let floor = Arc::clone(&floor);
+        move || {
+            let mut searching = slot == 1;
+            let took = loop {
+                // The second item says that the first one has been taken.
+                searching = floor.park(slot, searching, || false);
+                if floor.items[0].take() {
+                    break true;
+                }
+                if floor.items[1].is_there() {
+                    break false;
+                }
+            };
+            if took {
+                floor.items[1].put();
+                floor.unpark(1 - slot);
+            }
+            if searching {
+                floor.stop_searching();
+            }
+            took
+        }
+    };
+    let submitter = Arc::clone(&floor);
+    let (first, second, ()) = order.run3(worker(0), worker(1), move || submitter.push(0));
+    assert!(first != second);
+    floor.assert_nobody_is_counted();
+    outcomes.saw(if first { "first" } else { "second" });
+}
+
+fn searcher_hands_on(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new();
+    assert!(floor.idle.start_searching(2));
+    let (sleeper, searcher, submitter) = (Arc::clone(&floor), Arc::clone(&floor), Arc::clone(&floor));
+    order.run3(
+        move || {
+            let mut searching = false;
+            while !sleeper.items[0].take() {
+                searching = sleeper.park(0, searching, || false);
+            }
+            if searching {
+                sleeper.stop_searching();
+            }
+        },
+        // It has found something else, which it does for ever.
+        move || searcher.stop_searching(),
+        move || submitter.push(0),
+    );
+    floor.assert_nobody_is_counted();
+    outcomes.saw("taken");
+}
+
+/// Whether this run of the model has loads that read the newest store only.
+fn loads_are_fresh() -> bool {
+    std::env::var_os("LOOM_TESTS_LOADS").is_some_and(|loads| loads == "fresh")
+}

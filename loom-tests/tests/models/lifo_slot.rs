@@ -1,0 +1,116 @@
+//! The owner and a thief at one LIFO slot.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use protocol_loom::lifo_slot::{LifoSlot, RawToken};
+use protocol_loom::sync::UnsafeCell;
+
+use super::support::{Model, Order, Outcomes};
+
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "lifo_slot::a_task_goes_to_owner_or_thief",
+        property: "Put and take by the owner against a thief: the task goes to one, with what was written to it.",
+        outcomes: &["owner", "thief"],
+        preemption_bound: None,
+        body: take_against_thief,
+    },
+    Model {
+        name: "lifo_slot::a_displaced_task_is_not_stolen_too",
+        property: "A put over a full slot against a thief: each of the two tasks comes out exactly once.",
+        outcomes: &["displaced 1, stolen 2", "stolen 1, displaced none"],
+        preemption_bound: None,
+        body: displace_against_thief,
+    },
+    Model {
+        name: "lifo_slot::two_thieves_get_one_task_once",
+        property: "Two thieves at a slot that its owner fills: the task goes to one, or stays.",
+        outcomes: &["first", "second", "stays"],
+        preemption_bound: None,
+        body: two_thieves,
+    },
+];
+
+/// A task that its owner writes to before it gives it away.
+struct Task(Box<UnsafeCell<u32>>);
+
+// SAFETY: a task has one owner at a time; loom checks its content.
+unsafe impl Send for Task {}
+
+// SAFETY: the address of a leaked box, turned back once.
+unsafe impl RawToken for Task {
+    fn into_raw(self) -> NonNull<()> {
+        NonNull::from(Box::leak(self.0)).cast()
+    }
+
+    unsafe fn from_raw(raw: NonNull<()>) -> Self {
+        // SAFETY: by contract `raw` is the address of a box that `into_raw` leaked, and it is ours now.
+        Self(unsafe { Box::from_raw(raw.cast().as_ptr()) })
+    }
+}
+
+impl Task {
+    fn new(number: u32) -> Self {
+        let task = Self(Box::new(UnsafeCell::new(0)));
+        // SAFETY: the task is owned; loom checks it.
+        task.0.with_mut(|value| unsafe { *value = number });
+        task
+    }
+
+    fn number(&self) -> u32 {
+        // SAFETY: the task is owned; loom checks it.
+        self.0.with_mut(|value| unsafe { *value })
+    }
+}
+
+fn numbers(tasks: &[Option<Task>]) -> Vec<u32> {
+    let mut numbers: Vec<u32> = tasks.iter().flatten().map(Task::number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn take_against_thief(order: Order, outcomes: &Outcomes) {
+    let slot = Arc::new(LifoSlot::new());
+    let thief = Arc::clone(&slot);
+    let (taken, stolen) = order.run2(
+        move || {
+            assert!(slot.put(Task::new(1)).is_none());
+            slot.take()
+        },
+        move || thief.take(),
+    );
+    outcomes.saw(if taken.is_some() { "owner" } else { "thief" });
+    assert_eq!(numbers(&[taken, stolen]), [1]);
+}
+
+fn displace_against_thief(order: Order, outcomes: &Outcomes) {
+    let slot = Arc::new(LifoSlot::new());
+    assert!(slot.put(Task::new(1)).is_none());
+    let (owner, thief) = (Arc::clone(&slot), Arc::clone(&slot));
+    let (displaced, stolen) = order.run2(move || owner.put(Task::new(2)), move || thief.take());
+    let rest = slot.take();
+    outcomes.saw(match (displaced.as_ref().map(Task::number), stolen.as_ref().map(Task::number)) {
+        (Some(1), Some(2)) => "displaced 1, stolen 2",
+        (None, Some(1)) => "stolen 1, displaced none",
+        other => panic!("displaced and stolen: {other:?}"),
+    });
+    assert_eq!(numbers(&[displaced, stolen, rest]), [1, 2]);
+}
+
+fn two_thieves(order: Order, outcomes: &Outcomes) {
+    let slot = Arc::new(LifoSlot::new());
+    let (owner, first, second) = (Arc::clone(&slot), Arc::clone(&slot), Arc::clone(&slot));
+    let ((), first, second) = order.run3(
+        move || assert!(owner.put(Task::new(1)).is_none()),
+        move || first.take(),
+        move || second.take(),
+    );
+    let rest = slot.take();
+    outcomes.saw(match (&first, &second) {
+        (Some(_), _) => "first",
+        (_, Some(_)) => "second",
+        _ => "stays",
+    });
+    assert_eq!(numbers(&[first, second, rest]), [1]);
+}

@@ -1,0 +1,167 @@
+//! The end of a runtime against workers that sleep and threads that spawn, and the foreman's sleep.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use protocol_loom::foreman_sleep::ForemanSleep;
+use protocol_loom::idle::Idle;
+use protocol_loom::parker::Parker;
+use protocol_loom::roster::Roster;
+use protocol_loom::shutdown::{Lifecycle, RuntimePhase};
+
+use super::cell::{Cell, End, Output};
+use super::support::{Model, Order, Outcomes};
+
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "shutdown::a_sleeping_worker_learns_of_it",
+        property: "A worker that parks against the start of closing: it sees the phase or is woken.",
+        outcomes: &["leaves"],
+        preemption_bound: None,
+        body: closing_against_park,
+    },
+    Model {
+        name: "shutdown::one_of_two_closers_wins",
+        property: "Two threads start to close: exactly one is told that it did.",
+        outcomes: &["first", "second"],
+        preemption_bound: None,
+        body: two_closers,
+    },
+    Model {
+        name: "shutdown::a_waiter_learns_of_the_end",
+        property: "A wait for Closed against the close: the wait ends.",
+        outcomes: &["closed"],
+        preemption_bound: None,
+        body: close_against_wait,
+    },
+    Model {
+        name: "shutdown::a_spawn_is_refused_or_cancelled",
+        property: "A spawn by a worker against closing: refused, or listed, seen by the walk and cancelled.",
+        outcomes: &["cancelled by the spawner", "cancelled by the walk", "refused"],
+        preemption_bound: None,
+        body: closing_against_spawn,
+    },
+    Model {
+        name: "foreman_sleep::a_worker_that_leaves_park_wakes_the_foreman",
+        property: "The foreman's deep sleep against a worker leaving park: it does not sleep, or is woken.",
+        outcomes: &["awake", "woken"],
+        preemption_bound: None,
+        body: sleep_against_leaving,
+    },
+    Model {
+        name: "foreman_sleep::two_workers_that_leave_park_wake_the_foreman",
+        property: "The foreman's deep sleep against two workers leaving park: it does not sleep, or is woken.",
+        outcomes: &["awake", "woken"],
+        preemption_bound: Some(2),
+        body: sleep_against_two,
+    },
+];
+
+fn closing_against_park(order: Order, outcomes: &Outcomes) {
+    let shared = Arc::new((Idle::new(1), Parker::new(), Lifecycle::new()));
+    let closer = Arc::clone(&shared);
+    order.run2(
+        move || {
+            let (idle, parker, lifecycle) = &*shared;
+            let look = || parker.take_token() || lifecycle.phase() != RuntimePhase::Open;
+            while lifecycle.phase() == RuntimePhase::Open {
+                let _ = idle.park(0, false, look, || parker.park());
+            }
+        },
+        move || {
+            let (_, parker, lifecycle) = &*closer;
+            assert!(lifecycle.start_closing());
+            parker.unpark(|| {});
+        },
+    );
+    outcomes.saw("leaves");
+}
+
+fn two_closers(order: Order, outcomes: &Outcomes) {
+    let lifecycle = Arc::new(Lifecycle::new());
+    let (first, second) = (Arc::clone(&lifecycle), Arc::clone(&lifecycle));
+    let (first, second) = order.run2(move || first.start_closing(), move || second.start_closing());
+    assert!(first != second);
+    assert_eq!(lifecycle.phase(), RuntimePhase::Draining);
+    outcomes.saw(if first { "first" } else { "second" });
+}
+
+fn close_against_wait(order: Order, outcomes: &Outcomes) {
+    let lifecycle = Arc::new(Lifecycle::new());
+    assert!(lifecycle.start_closing());
+    let (waiter, closer) = (Arc::clone(&lifecycle), lifecycle);
+    let (done, closed) = order.run2(
+        move || waiter.wait(|| waiter.phase() == RuntimePhase::Closed, || None),
+        move || closer.close(),
+    );
+    assert!(done && closed);
+    outcomes.saw("closed");
+}
+
+fn closing_against_spawn(order: Order, outcomes: &Outcomes) {
+    let roster = Arc::new(Roster::new(false));
+    let cell = Arc::new(Cell::detached(1, 0).for_roster(Arc::clone(&roster)));
+    let (task, task2) = (Arc::clone(&cell), Arc::clone(&cell));
+    let (spawned, walked) = order.run2(
+        move || task.list().then(|| task.run(|| Poll::Pending)),
+        move || {
+            let _nothing_kept: Option<()> = roster.close();
+            let state = roster.lock();
+            let pinned = state.list && task2.state.pin();
+            drop(state);
+            pinned.then(|| {
+                let end = task2.abort();
+                task2.unpin();
+                end
+            })
+        },
+    );
+    outcomes.saw(match (spawned, walked) {
+        (None, None) => "refused",
+        (Some(End::Complete(Output::Cancelled)), Some(End::Left)) => "cancelled by the spawner",
+        (Some(End::Left), Some(End::Complete(Output::Cancelled))) => "cancelled by the walk",
+        other => panic!("spawned and walked: {other:?}"),
+    });
+    if spawned.is_some() {
+        cell.drop_waker();
+        assert!(cell.is_freed());
+    }
+}
+
+fn sleep_against_leaving(order: Order, outcomes: &Outcomes) {
+    let shared = Arc::new((Idle::new(1), Parker::new(), ForemanSleep::new()));
+    let worker = Arc::clone(&shared);
+    let (slept, ()) = order.run2(move || deep_sleep(&shared, 1), move || leave_park(&worker, 0));
+    outcomes.saw(if slept { "woken" } else { "awake" });
+}
+
+fn sleep_against_two(order: Order, outcomes: &Outcomes) {
+    let shared = Arc::new((Idle::new(2), Parker::new(), ForemanSleep::new()));
+    let (first, second) = (Arc::clone(&shared), Arc::clone(&shared));
+    let (slept, (), ()) = order.run3(
+        move || deep_sleep(&shared, 2),
+        move || leave_park(&first, 0),
+        move || leave_park(&second, 1),
+    );
+    outcomes.saw(if slept { "woken" } else { "awake" });
+}
+
+/// Whether the foreman slept; it is over only if somebody woke it.
+fn deep_sleep((idle, parker, sleep): &(Idle, Parker, ForemanSleep), workers: usize) -> bool {
+    let mut slept = false;
+    sleep.sleep(
+        || idle.parked() == workers,
+        || {
+            slept = true;
+            parker.park();
+        },
+    );
+    slept
+}
+
+/// A worker whose sleep ends by itself.
+fn leave_park((idle, parker, sleep): &(Idle, Parker, ForemanSleep), slot: usize) {
+    let searching = idle.park(slot, false, || false, || {});
+    assert!(!searching);
+    sleep.worker_left_park(|| parker.unpark(|| {}));
+}
