@@ -42,34 +42,51 @@ impl Attribute {
 /// | `worker_threads` | an integer of at least 1; only with `"multi_thread"` | one per core |
 /// | `crate` | the path of the facade, if it is renamed or re-exported | `"::shopfloor"` |
 ///
+/// ```
+/// #[shopfloor::main]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let answer = shopfloor::spawn(async { 6 * 7 }).await?;
+///     assert_eq!(answer, 42);
+///     Ok(())
+/// }
+/// ```
+/// ```
+/// #[shopfloor::main(flavor = "multi_thread", worker_threads = 2)]
+/// async fn sum(numbers: &[u32]) -> u32 {
+///     shopfloor::task::yield_now().await;
+///     numbers.iter().sum()
+/// }
+/// assert_eq!(sum(&[1, 2, 3]), 6);
+/// ```
+///
 /// # Panics
 /// The function panics if the runtime cannot be built, for example because a thread cannot be started.
 ///
 /// # What does not compile
 /// A function that is not async:
 /// ```compile_fail
-/// #[shopfloor_macros::main]
+/// #[shopfloor::main]
 /// fn main() {}
 /// ```
 /// A `main` with arguments:
 /// ```compile_fail
-/// #[shopfloor_macros::main]
+/// #[shopfloor::main]
 /// async fn main(count: usize) {}
 /// ```
 /// A generic function:
 /// ```compile_fail
-/// #[shopfloor_macros::main]
+/// #[shopfloor::main]
 /// async fn run<T>(it: T) {}
 /// fn main() {}
 /// ```
 /// An option that does not exist:
 /// ```compile_fail
-/// #[shopfloor_macros::main(flavour = "multi_thread")]
+/// #[shopfloor::main(flavour = "multi_thread")]
 /// async fn main() {}
 /// ```
 /// Workers on a runtime without workers:
 /// ```compile_fail
-/// #[shopfloor_macros::main(flavor = "current_thread", worker_threads = 2)]
+/// #[shopfloor::main(flavor = "current_thread", worker_threads = 2)]
 /// async fn main() {}
 /// ```
 #[proc_macro_attribute]
@@ -89,23 +106,36 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `worker_threads` | an integer of at least 1; only with `"multi_thread"` | one per core |
 /// | `crate` | the path of the facade, if it is renamed or re-exported | `"::shopfloor"` |
 ///
+/// ```
+/// #[shopfloor::test]
+/// async fn a_task_gives_its_output() {
+///     assert_eq!(shopfloor::spawn(async { 7 }).await.ok(), Some(7));
+/// }
+///
+/// #[shopfloor::test(flavor = "multi_thread", worker_threads = 2)]
+/// async fn a_task_gives_its_output_on_workers() -> Result<(), shopfloor::task::JoinError> {
+///     assert_eq!(shopfloor::spawn(async { 7 }).await?, 7);
+///     Ok(())
+/// }
+/// ```
+///
 /// # Panics
 /// The test panics if the runtime cannot be built.
 ///
 /// # What does not compile
 /// Workers without the flavor that has them:
 /// ```compile_fail
-/// #[shopfloor_macros::test(worker_threads = 2)]
+/// #[shopfloor::test(worker_threads = 2)]
 /// async fn it_works() {}
 /// ```
 /// Arguments:
 /// ```compile_fail
-/// #[shopfloor_macros::test]
+/// #[shopfloor::test]
 /// async fn it_works(count: usize) {}
 /// ```
 /// A second attribute that makes it a test:
 /// ```compile_fail
-/// #[shopfloor_macros::test]
+/// #[shopfloor::test]
 /// #[test]
 /// async fn it_works() {}
 /// ```
