@@ -127,7 +127,7 @@ impl Handle {
     }
 
     /// Who runs the tasks.
-    pub fn flavor(&self) -> Flavor {
+    pub fn runtime_flavor(&self) -> Flavor {
         self.floor.config.flavor
     }
 

@@ -112,7 +112,7 @@ impl Scheduler {
     /// On a thread that runs tasks: use `block_in_place` around it. Panics of the future go on here.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        match self.handle.flavor() {
+        match self.handle.runtime_flavor() {
             Flavor::MultiThread => block_on::without_driving(&self.handle.floor, future),
             Flavor::CurrentThread => block_on::driving(&self.handle.floor, future),
         }
