@@ -10,6 +10,12 @@
 //!   and in [`spawn_blocking`](crate::task::spawn_blocking).
 //! - `mpsc`'s methods with a timeout exist only when some crate switches on tokio's `time`, and need tokio's
 //!   runtime. Use [`time::timeout`](crate::time::timeout).
+//!
+//! What tokio has only with more features does not appear here when another crate switches them on:
+//!
+//! ```compile_fail,E0432
+//! use shopfloor::sync::mpsc::error::SendTimeoutError;
+//! ```
 
 // Explicit lists: what another crate adds by switching on tokio's features must not appear here.
 pub use tokio::sync::{

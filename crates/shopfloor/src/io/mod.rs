@@ -4,6 +4,12 @@
 //! the ecosystem are the same types here. They know no budget: a loop over something that is always ready,
 //! such as a [`DuplexStream`] with a fast writer, yields only with
 //! [`task::consume_budget`](crate::task::consume_budget).
+//!
+//! What tokio has only with more features does not appear here when another crate switches them on:
+//!
+//! ```compile_fail,E0432
+//! use shopfloor::io::unix::AsyncFdRegisterError;
+//! ```
 
 #[cfg(unix)]
 mod async_fd;
