@@ -155,6 +155,8 @@ fn a_failed_registration_leaves_no_token_behind() {
     assert!(poll_read(&source, Waker::noop()).is_pending());
     let added = script.0.lock().added.clone();
     assert_ne!(added[0], added[1], "the generation of the slot has moved on");
+    let slot = |token: Token| token.to_usize() & 0xffff;
+    assert_eq!(slot(added[0]), slot(added[1]), "and the slot is used again");
     drop(source);
     assert_eq!(script.0.lock().deleted, 1, "deleted once, since it was added once");
 }

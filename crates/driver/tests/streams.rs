@@ -11,16 +11,13 @@ fn a_half_close_that_arrives_with_its_data_is_seen() {
     // Catches a short read that is taken for an empty socket although the end of the stream lies behind it.
     const TIMES: usize = 1000;
     on_each_backend(|floor| {
-        for time in 0..TIMES {
+        for _ in 0..TIMES {
             let (source, mut peer) = floor.tcp();
-            source.register_now().expect("a registration");
-            if time % 2 == 0 {
-                floor.drain_events();
-            }
-            peer.write_all(b"last words").expect("a write");
-            peer.shutdown(Shutdown::Write).expect("a half-close");
-            let all = floor.run(read_to_end(&source, 1024)).expect("the end");
-            assert_eq!(all, b"last words");
+            let all = floor.while_waiting(read_to_end(&source, 1024), || {
+                peer.write_all(b"last words").expect("a write");
+                peer.shutdown(Shutdown::Write).expect("a half-close");
+            });
+            assert_eq!(all.expect("the end"), b"last words");
         }
     });
 }
@@ -104,25 +101,21 @@ mod linux {
     fn data_behind_an_urgent_byte_is_read() {
         // Catches a read that ends at the urgent mark and is taken for an empty socket.
         on_each_backend(|floor| {
-            for registered_first in [false, true] {
-                let (source, mut peer) = floor.tcp();
-                if registered_first {
-                    source.register_now().expect("a registration");
-                    floor.drain_events();
+            let (source, mut peer) = floor.tcp();
+            let reader = async {
+                let (mut all, mut buffer) = (Vec::new(), [0; 64]);
+                while all.len() < 12 {
+                    let count = read(&source, &mut buffer).await.expect("data");
+                    all.extend_from_slice(&buffer[..count]);
                 }
+                all
+            };
+            let all = floor.while_waiting(reader, || {
                 peer.write_all(b"before").expect("a write");
                 assert_eq!(send(&peer, b"!", SendFlags::OOB).expect("an urgent byte"), 1);
                 peer.write_all(b"behind").expect("a write");
-                let mut all = Vec::new();
-                floor.run(async {
-                    let mut buffer = [0; 64];
-                    while all.len() < 12 {
-                        let count = read(&source, &mut buffer).await.expect("data");
-                        all.extend_from_slice(&buffer[..count]);
-                    }
-                });
-                assert_eq!(all, b"beforebehind");
-            }
+            });
+            assert_eq!(all, b"beforebehind");
         });
     }
 
@@ -152,17 +145,20 @@ mod linux {
             let (ours, peer) = UnixStream::pair().expect("a pair");
             ours.set_nonblocking(true).expect("a mode");
             let source = Source::new(ours, &floor.driver, SourceKind::Other);
-            source.register_now().expect("a registration");
-            floor.drain_events();
-            send_descriptor(&peer, b"first");
-            send_descriptor(&peer, b"second");
-            for word in [b"first".as_slice(), b"second"] {
-                let mut buffer = [0; 64];
-                let count = floor.run(std::future::poll_fn(|cx| {
-                    source.poll_read_io(cx, buffer.len(), |io| receive(io, &mut buffer))
-                }));
-                assert_eq!(&buffer[..count.expect("a message")], word);
-            }
+            let reader = async {
+                for word in [b"first".as_slice(), b"second"] {
+                    let mut buffer = [0; 64];
+                    let count = std::future::poll_fn(|cx| {
+                        source.poll_read_io(cx, buffer.len(), |io| receive(io, &mut buffer))
+                    });
+                    let count = count.await.expect("a message");
+                    assert_eq!(&buffer[..count], word);
+                }
+            };
+            floor.while_waiting(reader, || {
+                send_descriptor(&peer, b"first");
+                send_descriptor(&peer, b"second");
+            });
         });
     }
 

@@ -15,14 +15,20 @@ fn two_queued_datagrams_are_both_received_into_large_buffers() {
     // A datagram is always short; nothing may be concluded from that.
     on_each_backend(|floor| {
         let (source, peer) = floor.udp();
-        source.register_now().expect("a registration");
-        peer.send(b"first").expect("a datagram");
-        peer.send(b"second").expect("a datagram");
-        for datagram in [b"first".as_slice(), b"second"] {
-            let mut buffer = [0; 1500];
-            let received = floor.run(source.io(Interest::READABLE, |io| io.recv(&mut buffer)));
-            assert_eq!(&buffer[..received.expect("a datagram")], datagram);
-        }
+        let receiver = async {
+            for datagram in [b"first".as_slice(), b"second"] {
+                let mut buffer = [0; 1500];
+                let received = std::future::poll_fn(|cx| {
+                    source.poll_read_io(cx, buffer.len(), |io| io.recv(&mut buffer))
+                });
+                let count = received.await.expect("a datagram");
+                assert_eq!(&buffer[..count], datagram);
+            }
+        };
+        floor.while_waiting(receiver, || {
+            peer.send(b"first").expect("a datagram");
+            peer.send(b"second").expect("a datagram");
+        });
     });
 }
 

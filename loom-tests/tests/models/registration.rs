@@ -39,11 +39,18 @@ pub const MODELS: &[Model] = &[
         body: data_against_add,
     },
     Model {
-        name: "registration::disarmed_source_is_armed_again_by_who_waits",
-        property: "Where an event disarms a source, neither half is left unarmed by the other's event.",
+        name: "registration::disarmed_reader_is_armed_again",
+        property: "Where an event disarms a source, a reader is not left unarmed by the writer's event.",
         outcomes: &["read and written"],
         preemption_bound: Some(2),
-        body: oneshot_halves,
+        body: |order, outcomes| oneshot_halves(order, outcomes, [Ready::WRITABLE, Ready::READABLE]),
+    },
+    Model {
+        name: "registration::disarmed_writer_is_armed_again",
+        property: "Where an event disarms a source, a writer is not left unarmed by the reader's event.",
+        outcomes: &["read and written"],
+        preemption_bound: Some(2),
+        body: |order, outcomes| oneshot_halves(order, outcomes, [Ready::READABLE, Ready::WRITABLE]),
     },
 ];
 
@@ -171,7 +178,7 @@ fn data_against_add(order: Order, outcomes: &Outcomes) {
     outcomes.saw(if polls == 1 { "read at once" } else { "read after a wait" });
 }
 
-fn oneshot_halves(order: Order, outcomes: &Outcomes) {
+fn oneshot_halves(order: Order, outcomes: &Outcomes, arrivals: [Ready; 2]) {
     let source = Arc::new(SourceState::new());
     let socket = Socket::new(true, 2);
     let (reader, reader_socket) = (Arc::clone(&source), socket.clone());
@@ -180,8 +187,7 @@ fn oneshot_halves(order: Order, outcomes: &Outcomes) {
         move || operate(&reader, &reader_socket, Direction::Read),
         move || operate(&writer, &writer_socket, Direction::Write),
         move || {
-            socket.arrive(Ready::WRITABLE);
-            socket.arrive(Ready::READABLE);
+            arrivals.into_iter().for_each(|facts| socket.arrive(facts));
             socket.drive(&source);
         },
     );

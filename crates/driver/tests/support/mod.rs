@@ -51,6 +51,24 @@ impl Floor {
         self.run_all(vec![Box::pin(task)]).remove(0)
     }
 
+    /// Runs a task that has to wait, and does `meanwhile` once it does: the next turn sees all of it at once.
+    pub(crate) fn while_waiting<T>(&self, task: impl Future<Output = T>, meanwhile: impl FnOnce()) -> T {
+        let mut meanwhile = Some(meanwhile);
+        let mut task = std::pin::pin!(task);
+        self.run(std::future::poll_fn(|cx| {
+            let polled = task.as_mut().poll(cx);
+            if polled.is_pending()
+                && let Some(meanwhile) = meanwhile.take()
+            {
+                // What is ready now must not be the first thing that the kernel says.
+                self.drain_events();
+                assert!(task.as_mut().poll(cx).is_pending(), "it has nothing to go on with yet");
+                meanwhile();
+            }
+            polled
+        }))
+    }
+
     /// Runs all tasks to their ends; the results are in the order of the tasks.
     pub(crate) fn run_all<T>(&self, tasks: Vec<Task<'_, T>>) -> Vec<T> {
         let mut results: Vec<Option<T>> = tasks.iter().map(|_| None).collect();
