@@ -113,10 +113,13 @@ impl Socket {
         self.queue_event(&mut state, facts);
     }
 
-    /// An operation: succeeds if the fact is true.
+    /// An operation: succeeds if the fact is true, and uses it up.
     pub fn try_op(&self, direction: Direction) -> Option<()> {
-        let facts = self.state.0.lock().facts;
-        facts.intersects(direction.interest().answers()).then_some(())
+        let mut state = self.state.0.lock();
+        let wanted = direction.interest().own_facts();
+        let succeeds = state.facts.intersects(wanted);
+        state.facts = state.facts - wanted;
+        succeeds.then_some(())
     }
 
     /// One user needs no more events.
@@ -128,10 +131,22 @@ impl Socket {
     /// Delivers events for as long as there are users.
     pub fn drive(&self, source: &SourceState) {
         while let Some(ready) = self.next_event() {
-            let mut wakers = Vec::new();
-            source.deliver(ready, self.disarms, &mut wakers);
-            wakers.into_iter().for_each(Waker::wake);
+            self.deliver(source, ready);
         }
+    }
+
+    /// Delivers the event that is there, if one is.
+    pub fn drive_once(&self, source: &SourceState) {
+        let event = std::mem::take(&mut self.state.0.lock().event);
+        if !event.is_empty() {
+            self.deliver(source, event);
+        }
+    }
+
+    fn deliver(&self, source: &SourceState, ready: Ready) {
+        let mut wakers = Vec::new();
+        source.deliver(ready, self.disarms, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     fn next_event(&self) -> Option<Ready> {

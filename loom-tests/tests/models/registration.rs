@@ -187,7 +187,11 @@ fn oneshot_halves(order: Order, outcomes: &Outcomes, arrivals: [Ready; 2]) {
         move || operate(&reader, &reader_socket, Direction::Read),
         move || operate(&writer, &writer_socket, Direction::Write),
         move || {
-            arrivals.into_iter().for_each(|facts| socket.arrive(facts));
+            let [first, second] = arrivals;
+            socket.arrive(first);
+            // The event of the first fact may disarm the source before the second becomes true.
+            socket.drive_once(&source);
+            socket.arrive(second);
             socket.drive(&source);
         },
     );
