@@ -13,6 +13,8 @@ use shopfloor_benches::{helper, os};
 
 /// A measurement failed, or the results could not be written.
 const FAILED: u8 = 1;
+/// A server under load that answers nobody for so long is stuck.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// The command line makes no sense.
 const MISUSED: u8 = 2;
 
@@ -90,6 +92,7 @@ fn load_server(arguments: &LoadArguments) -> Result<(), String> {
         connections: arguments.connections,
         warm_up: Duration::from_millis(arguments.warm_up_ms),
         window: Duration::from_millis(arguments.window_ms),
+        silence_max: SILENCE_MAX,
     };
     load::run(&plan, helper::say, || {
         let mut line = String::new();

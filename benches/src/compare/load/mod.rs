@@ -1,7 +1,7 @@
 //! `compare load`: one thread, one epoll, closed loop: each connection sends its next request when the reply to the
 //! last one has come. Every byte of every reply is checked.
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -11,17 +11,15 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 
-use super::echo::MESSAGE;
+use connection::Connection;
+
 use super::session::{FromLoad, LoadFigures};
 use crate::os::Usage;
 
+mod connection;
+
 /// Events taken from the kernel at a time.
 const EVENTS: usize = 1024;
-/// How long all connections together may be silent before the server counts as stuck.
-const SILENCE_MAX: Duration = Duration::from_secs(5);
-/// How long one connection attempt may take.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
-
 /// What to do to a server.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadPlan {
@@ -33,6 +31,8 @@ pub struct LoadPlan {
     pub warm_up: Duration,
     /// Time that counts.
     pub window: Duration,
+    /// How long all connections together may be silent before the server counts as stuck.
+    pub silence_max: Duration,
 }
 
 /// Connects, calls `say(Connected)`, then `go`, then runs the plan and announces both ends of the window.
@@ -71,15 +71,7 @@ struct Load {
     first_error: Option<String>,
     is_draining: bool,
     open: usize,
-}
-
-struct Connection {
-    stream: Option<TcpStream>,
-    request: [u8; MESSAGE],
-    received: usize,
-    is_waiting: bool,
-    sent_at: Instant,
-    replies: u64,
+    silence_max: Duration,
 }
 
 impl Load {
@@ -107,6 +99,7 @@ impl Load {
             errors: 0,
             first_error: None,
             is_draining: false,
+            silence_max: plan.silence_max,
         })
     }
 
@@ -141,11 +134,11 @@ impl Load {
             if self.is_draining && self.connections.iter().all(|connection| !connection.is_waiting) {
                 return Ok(now);
             }
-            if now - last_event > SILENCE_MAX {
-                return Err(format!("no reply within {} s", SILENCE_MAX.as_secs()));
+            if now - last_event > self.silence_max {
+                return Err(format!("no reply within {} s", self.silence_max.as_secs_f64()));
             }
             events.clear();
-            let patience = (end - now).min(SILENCE_MAX);
+            let patience = (end - now).min(self.silence_max);
             let timeout = Timespec::try_from(patience).expect("seconds fit");
             match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)) {
                 Ok(_) | Err(Errno::INTR) => {}
@@ -191,14 +184,31 @@ impl Load {
     /// Takes the replies still under way, sends no more, then closes all connections.
     fn drain(&mut self) -> Result<(), String> {
         self.is_draining = true;
-        let end = Instant::now() + SILENCE_MAX;
+        let end = Instant::now() + self.silence_max;
         if self.open > 0 && self.turn_until(end)? >= end {
-            return Err(format!("replies missing after {} s", SILENCE_MAX.as_secs()));
+            return Err(self.missing());
         }
         for connection in &mut self.connections {
             connection.stream = None;
         }
         Ok(())
+    }
+
+    /// Which connections still wait for a reply.
+    fn missing(&self) -> String {
+        let waiting: Vec<(usize, u64)> = self
+            .connections
+            .iter()
+            .enumerate()
+            .filter(|(_, connection)| connection.is_waiting)
+            .map(|(index, connection)| (index, connection.replies))
+            .collect();
+        let first = waiting.first().map_or_else(String::new, |(index, replies)| {
+            format!("; connection {index} stopped after {replies} replies within the window")
+        });
+        let (waiting, all, patience) =
+            (waiting.len(), self.connections.len(), self.silence_max.as_secs_f64());
+        format!("{waiting} of {all} connections had no reply for {patience} s after the window{first}")
     }
 
     fn figures(&self, window: Duration, usage: Usage) -> LoadFigures {
@@ -221,63 +231,6 @@ impl Load {
             errors: self.errors,
             first_error: self.first_error.clone(),
         }
-    }
-}
-
-impl Connection {
-    fn open(address: SocketAddr, index: usize) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, CONNECT_MAX)?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        // Each connection and each request has its own bytes, so that a mixed-up reply is noticed.
-        let mut request = [0x5a; MESSAGE];
-        request[8..16].copy_from_slice(&(index as u64).to_le_bytes());
-        Ok(Self {
-            stream: Some(stream),
-            request,
-            received: 0,
-            is_waiting: false,
-            sent_at: Instant::now(),
-            replies: 0,
-        })
-    }
-
-    fn send(&mut self, now: Instant) -> io::Result<()> {
-        let Some(stream) = &mut self.stream else { return Ok(()) };
-        let number = u64::from_le_bytes(self.request[..8].try_into().expect("eight bytes")) + 1;
-        self.request[..8].copy_from_slice(&number.to_le_bytes());
-        self.sent_at = now;
-        self.is_waiting = true;
-        self.received = 0;
-        // Nothing else is in the socket's buffer, so 64 bytes always fit.
-        let written = stream.write(&self.request)?;
-        if written == MESSAGE { Ok(()) } else { Err(io::Error::other("a request was cut short")) }
-    }
-
-    /// Reads what has come. A whole reply gives the time at which its request was sent.
-    fn receive(&mut self) -> io::Result<Option<Instant>> {
-        let Some(stream) = &mut self.stream else { return Ok(None) };
-        let mut buffer = [0; 2 * MESSAGE];
-        let length = match stream.read(&mut buffer) {
-            Ok(0) => return Err(io::Error::other("the server closed the connection")),
-            Ok(length) => length,
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
-        if !self.is_waiting || self.received + length > MESSAGE {
-            return Err(io::Error::other("more bytes came back than were sent"));
-        }
-        if buffer[..length] != self.request[self.received..self.received + length] {
-            return Err(io::Error::other("other bytes came back than were sent"));
-        }
-        self.received += length;
-        if self.received < MESSAGE {
-            return Ok(None);
-        }
-        self.is_waiting = false;
-        Ok(Some(self.sent_at))
     }
 }
 
@@ -307,7 +260,7 @@ mod tests {
     fn measure(address: SocketAddr, connections: usize) -> (Result<(), String>, Vec<FromLoad>) {
         let (warm_up, window) = (Duration::from_millis(10), Duration::from_millis(50));
         let mut said = Vec::new();
-        let plan = LoadPlan { address, connections, warm_up, window };
+        let plan = LoadPlan { address, connections, warm_up, window, silence_max: Duration::from_secs(1) };
         let result = run(
             &plan,
             |word| {
@@ -375,6 +328,24 @@ mod tests {
         });
         let (result, _) = measure(address, 1);
         assert!(result.unwrap_err().contains("more bytes came back"));
+    }
+
+    #[test]
+    fn connection_that_falls_silent_is_named() {
+        let address = server(2, |mut stream| {
+            let mut buffer = [0; MESSAGE];
+            while stream.read_exact(&mut buffer).is_ok() {
+                // The sixth request of connection 1 is never answered, though the connection stays open.
+                if (buffer[8] == 1 && buffer[0] > 5) || stream.write_all(&buffer).is_ok() {
+                    continue;
+                }
+                return;
+            }
+        });
+        let (result, _) = measure(address, 2);
+        let error = result.unwrap_err();
+        assert!(error.starts_with("1 of 2 connections had no reply"), "{error}");
+        assert!(error.contains("connection 1 stopped"), "{error}");
     }
 
     #[test]
