@@ -49,8 +49,6 @@ pub struct Config {
     pub blocking_keep_alive: Duration,
     /// How long a drop of the runtime waits for polls and blocking jobs under way.
     pub shutdown_grace: Duration,
-    /// Whether a worker looks at the driver for a while before it sleeps in it.
-    pub spin: bool,
     /// Runs first on each thread.
     pub on_thread_start: Option<ThreadHook>,
     /// Runs last on each thread.
@@ -79,7 +77,6 @@ impl Config {
             blocking_queue: blocking.queue_max,
             blocking_keep_alive: blocking.keep_alive,
             shutdown_grace: Duration::from_secs(10),
-            spin: true,
             on_thread_start: None,
             on_thread_stop: None,
             on_thread_park: None,
@@ -97,7 +94,6 @@ impl fmt::Debug for Config {
             .field("stand_ins", &self.stand_ins)
             .field("event_interval", &self.event_interval)
             .field("injector_interval", &self.injector_interval)
-            .field("spin", &self.spin)
             .finish_non_exhaustive()
     }
 }

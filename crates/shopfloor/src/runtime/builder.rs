@@ -171,13 +171,6 @@ impl Builder {
         self
     }
 
-    /// Whether a worker looks at the driver for up to 50 µs before it sleeps there, while that has paid of
-    /// late. On, unless told otherwise; off where the process has one CPU.
-    pub fn driver_spin(&mut self, spin: bool) -> &mut Self {
-        self.config.spin = spin;
-        self
-    }
-
     /// Through which system interface the runtime learns that I/O is ready.
     pub fn io_backend(&mut self, backend: IoBackend) -> &mut Self {
         self.backend = backend;
@@ -208,7 +201,6 @@ impl Builder {
         let mut config = self.config.clone();
         let stand_ins = self.stand_ins.unwrap_or(config.workers);
         config.stand_ins = if config.flavor == Flavor::MultiThread { stand_ins } else { 0 };
-        config.spin &= available_parallelism().is_ok_and(|cpus| cpus.get() > 1);
         config
     }
 

@@ -1,4 +1,4 @@
-//! Waiting for a point in time: [`sleep`], [`timeout`] and [`interval`], under tokio's names.
+//! Waiting for a point in time: [`sleep()`], [`timeout()`] and [`interval()`], under tokio's names.
 //!
 //! A timer never fires early. It fires less than 66 µs late, plus the time until its task is polled: while
 //! no poll of the runtime is longer than that, within about 100 µs. Time is the system's monotonic clock, so
