@@ -139,8 +139,13 @@ unsafe fn finish<F: Future>(cell: NonNull<Header>, output: Result<F::Output, Fai
     let output = match dropped {
         Ok(()) => output,
         Err(payload) => {
-            // The output goes where a future's drop cannot have put it: its own drop may panic as well.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(output)));
+            // Nobody will read the output; its own drop may panic as well, with a payload whose drop does.
+            if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
+                // SAFETY: by the contract: the obligation is a reference.
+                let report = unsafe { cell.as_ref() }.vtable.report;
+                // SAFETY: as above.
+                unsafe { report(cell, Mishap::OutputDrop, second) };
+            }
             Err(Failure::Panicked(payload))
         }
     };
@@ -251,8 +256,12 @@ unsafe fn note_orphan<H: Host>(cell: NonNull<Header>) {
 unsafe fn report<H: Host>(cell: NonNull<Header>, mishap: Mishap, payload: Box<dyn Any + Send>) {
     // SAFETY: the caller has a reference.
     if unsafe { cell.as_ref() }.roster == UNLISTED {
-        // A refused task has no output and no host; the payload says nothing to anybody.
-        drop(payload);
+        // A refused task has no output and no host; the payload says nothing to anybody, and its drop is
+        // user code.
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            // Dropping it could panic again, without end.
+            std::mem::forget(second);
+        }
         return;
     }
     // SAFETY: as above, and listed.
