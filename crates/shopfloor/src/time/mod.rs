@@ -1,8 +1,8 @@
 //! Waiting for a point in time: [`sleep()`], [`timeout()`] and [`interval()`], under tokio's names.
 //!
-//! A timer never fires early. It fires less than 66 µs late, plus the time until its task is polled: while
-//! no poll of the runtime is longer than that, within about 100 µs. Time is the system's monotonic clock, so
-//! steps of the wall clock have no effect.
+//! A timer never fires early. It is filed by a tick of 66 µs; on top of that come the precision with which
+//! the system ends the driver's sleep, and the time until a worker is free to poll the task. Time is the
+//! system's monotonic clock, so steps of the wall clock have no effect.
 //!
 //! Timers belong to the runtime in which they were made; that runtime wakes them, whoever polls them. A
 //! timer is filed at its first poll that has to wait, so one that is dropped before costs nothing. Filing
