@@ -64,6 +64,11 @@ impl Task {
     }
 }
 
+/// A task that somebody got, who looks at it at once: nothing but the slot has ordered that after the put.
+fn seen(task: Option<Task>) -> Option<Task> {
+    task.inspect(|task| assert_ne!(task.number(), 0))
+}
+
 fn numbers(tasks: &[Option<Task>]) -> Vec<u32> {
     let mut numbers: Vec<u32> = tasks.iter().flatten().map(Task::number).collect();
     numbers.sort_unstable();
@@ -76,9 +81,9 @@ fn take_against_thief(order: Order, outcomes: &Outcomes) {
     let (taken, stolen) = order.run2(
         move || {
             assert!(slot.put(Task::new(1)).is_none());
-            slot.take()
+            seen(slot.take())
         },
-        move || thief.take(),
+        move || seen(thief.take()),
     );
     outcomes.saw(if taken.is_some() { "owner" } else { "thief" });
     assert_eq!(numbers(&[taken, stolen]), [1]);
@@ -88,7 +93,7 @@ fn displace_against_thief(order: Order, outcomes: &Outcomes) {
     let slot = Arc::new(LifoSlot::new());
     assert!(slot.put(Task::new(1)).is_none());
     let (owner, thief) = (Arc::clone(&slot), Arc::clone(&slot));
-    let (displaced, stolen) = order.run2(move || owner.put(Task::new(2)), move || thief.take());
+    let (displaced, stolen) = order.run2(move || seen(owner.put(Task::new(2))), move || seen(thief.take()));
     let rest = slot.take();
     outcomes.saw(match (displaced.as_ref().map(Task::number), stolen.as_ref().map(Task::number)) {
         (Some(1), Some(2)) => "displaced 1, stolen 2",
@@ -103,8 +108,8 @@ fn two_thieves(order: Order, outcomes: &Outcomes) {
     let (owner, first, second) = (Arc::clone(&slot), Arc::clone(&slot), Arc::clone(&slot));
     let ((), first, second) = order.run3(
         move || assert!(owner.put(Task::new(1)).is_none()),
-        move || first.take(),
-        move || second.take(),
+        move || seen(first.take()),
+        move || seen(second.take()),
     );
     let rest = slot.take();
     outcomes.saw(match (&first, &second) {

@@ -158,7 +158,8 @@ fn two_takers(order: Order, outcomes: &Outcomes) {
     let taker = || {
         let shared = Arc::clone(&shared);
         move || {
-            let turning = shared.0.try_take();
+            // A failed try leaves the token with its holder, as the second try would find out.
+            let turning = shared.0.try_take().or_else(|| shared.0.try_take());
             if turning.is_some() {
                 shared.1.add();
             }
