@@ -13,10 +13,12 @@ pub(crate) fn is_library(path: &str) -> bool {
 
 /// The names that several public types may share, each with its reason, from lines `Name: reason`.
 pub(crate) fn shared_names(list: &str) -> BTreeMap<&str, &str> {
-    list.lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(|line| line.split_once(": ").unwrap_or((line, "")))
-        .collect()
+    let entries = list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut shared = BTreeMap::new();
+    for (name, reason) in entries.map(|line| line.split_once(": ").unwrap_or((line, ""))) {
+        assert!(shared.insert(name, reason).is_none(), "shared_names.txt has `{name}` twice");
+    }
+    shared
 }
 
 /// Public types of one name in several places, and entries of the list without use or reason.
