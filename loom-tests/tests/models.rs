@@ -24,6 +24,8 @@ mod models {
     pub mod blocking_queue;
     pub mod canaries;
     pub mod cell;
+    pub mod driving_role;
+    pub mod flag;
     pub mod idle;
     pub mod interrupt;
     pub mod io_task;
@@ -32,8 +34,10 @@ mod models {
     pub mod parker;
     pub mod queue;
     pub mod readiness;
+    pub mod ready_list;
     pub mod registration;
     pub mod registry;
+    pub mod roster;
     pub mod shutdown;
     pub mod task_control;
     pub mod task_state;
@@ -49,14 +53,18 @@ const MODELS: &[&[models::support::Model]] = &[
     models::alarm::MODELS,
     models::blocking_queue::MODELS,
     models::canaries::MODELS,
+    models::driving_role::MODELS,
+    models::flag::MODELS,
     models::idle::MODELS,
     models::interrupt::MODELS,
     models::lifo_slot::MODELS,
     models::parker::MODELS,
     models::queue::MODELS,
     models::readiness::MODELS,
+    models::ready_list::MODELS,
     models::registration::MODELS,
     models::registry::MODELS,
+    models::roster::MODELS,
     models::shutdown::MODELS,
     models::task_control::MODELS,
     models::task_state::MODELS,

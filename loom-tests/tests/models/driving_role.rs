@@ -1,0 +1,83 @@
+//! Threads that want to drive one current-thread runtime.
+
+use std::sync::Arc;
+
+use protocol_loom::driving_role::DrivingRole;
+use protocol_loom::parker::Parker;
+use protocol_loom::sync::{Arc as SharedArc, UnsafeCell};
+
+use super::support::{Model, Order, Outcomes};
+
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "driving_role::it_passes_to_one_who_waits",
+        property: "Two threads want to drive: each does, one after the other, with what the other did.",
+        outcomes: &["first, second", "second, first"],
+        preemption_bound: None,
+        body: two_drivers,
+    },
+    Model {
+        name: "driving_role::one_who_gave_up_waiting_keeps_nobody_from_it",
+        property: "The driver leaves, one waits and gives up, another waits: that one drives.",
+        outcomes: &["drives"],
+        preemption_bound: Some(3),
+        body: one_gives_up,
+    },
+];
+
+struct Runtime {
+    role: DrivingRole,
+    /// How many have driven: what only the driver may touch.
+    driven: UnsafeCell<u32>,
+}
+
+// SAFETY: `driven` belongs to whoever has the role; loom checks it.
+unsafe impl Sync for Runtime {}
+
+impl Runtime {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { role: DrivingRole::new(), driven: UnsafeCell::new(0) })
+    }
+
+    /// What `block_on` does: drives once it may. How many have driven before.
+    fn drive(&self) -> u32 {
+        let parker = SharedArc::new(Parker::new());
+        while !self.role.take_or_wait(&parker) {
+            parker.park();
+        }
+        // SAFETY: the role is ours; loom checks it.
+        let before = self.driven.with_mut(|driven| unsafe { std::mem::replace(&mut *driven, *driven + 1) });
+        self.role.leave();
+        before
+    }
+}
+
+fn two_drivers(order: Order, outcomes: &Outcomes) {
+    let runtime = Runtime::new();
+    let other = Arc::clone(&runtime);
+    outcomes.saw(match order.run2(move || runtime.drive(), move || other.drive()) {
+        (0, 1) => "first, second",
+        (1, 0) => "second, first",
+        counts => panic!("driven before: {counts:?}"),
+    });
+}
+
+fn one_gives_up(order: Order, outcomes: &Outcomes) {
+    let runtime = Runtime::new();
+    let (leaver, quitter) = (Arc::clone(&runtime), Arc::clone(&runtime));
+    assert!(runtime.role.take_or_wait(&SharedArc::new(Parker::new())));
+    let ((), (), before) = order.run3(
+        move || leaver.role.leave(),
+        move || {
+            let parker = SharedArc::new(Parker::new());
+            if quitter.role.take_or_wait(&parker) {
+                quitter.role.leave();
+            } else {
+                quitter.role.stop_waiting(&parker);
+            }
+        },
+        move || runtime.drive(),
+    );
+    assert_eq!(before, 0);
+    outcomes.saw("drives");
+}
