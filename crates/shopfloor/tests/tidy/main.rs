@@ -19,7 +19,7 @@
 //! | a test is called what it shows | `names_of_tests_are_sentences` |
 //! | a document has one title | `documents_have_one_title` |
 //! | links lead somewhere | `links_lead_somewhere` |
-//! | a document names only tests that exist | `claims_name_tests_that_exist` |
+//! | documents and module heads name only tests that exist | `claims_name_tests_that_exist` |
 //!
 //! Exempt: the files of this directory from the checks of words and names, since their samples contain what
 //! the checks forbid; `benches` and test code from the rule about atomics, since they are no part of the
@@ -152,7 +152,12 @@ fn claims_name_tests_that_exist() {
     let tree = Tree::read();
     let known = claims::KnownTests::of(&tree);
     assert!(known.len() > 30, "only {} tests were found", known.len());
+    let documents = tree.with_extension("md").map(|file| (file, file.text.clone()));
+    let sources = tree.with_extension("rs").map(|file| (file, claims::doc_comments(&file.text)));
     assert_clean(
-        tree.with_extension("md").flat_map(|file| claims::unknown(&known, &file.path, &file.text)).collect(),
+        documents
+            .chain(sources)
+            .flat_map(|(file, text)| claims::unknown(&known, &file.path, &text))
+            .collect(),
     );
 }
