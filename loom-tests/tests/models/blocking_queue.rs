@@ -78,6 +78,13 @@ pub const MODELS: &[Model] = &[
         body: failed_spawns_strand_no_job,
     },
     Model {
+        name: "blocking_queue::failed_spawns_below_the_cap_give_each_job_back",
+        property: "A spawn that fails while another one may still succeed gives its own job back.",
+        outcomes: &["both given back"],
+        preemption_bound: None,
+        body: failed_spawns_below_the_cap_give_each_job_back,
+    },
+    Model {
         name: "blocking_queue::failed_spawn_meets_successful_spawn",
         property: "Beside a spawn that fails, each job is run, given back or cancelled, once.",
         outcomes: &[
@@ -113,6 +120,13 @@ pub const MODELS: &[Model] = &[
         ],
         preemption_bound: Some(3),
         body: room_reaches_a_waiter_that_stays,
+    },
+    Model {
+        name: "blocking_queue::room_is_made_when_the_job_ends",
+        property: "Whoever waits for room gets it when a job ends, though its thread stays.",
+        outcomes: &["room after a wait", "room at once"],
+        preemption_bound: None,
+        body: room_is_made_when_the_job_ends,
     },
     Model {
         name: "blocking_queue::dedicated_job_meets_shutdown",
@@ -343,7 +357,15 @@ fn shutdown_meets_submit(order: Order, outcomes: &Outcomes, patience: Patience) 
 }
 
 fn failed_spawns_strand_no_job(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1, 2, usize::MAX);
+    both_spawns_fail(order, outcomes, 1);
+}
+
+fn failed_spawns_below_the_cap_give_each_job_back(order: Order, outcomes: &Outcomes) {
+    both_spawns_fail(order, outcomes, 2);
+}
+
+fn both_spawns_fail(order: Order, outcomes: &Outcomes, threads_max: usize) {
+    let floor = Floor::new(threads_max, 2, usize::MAX);
     let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
     order.run2(move || a.submit_unstaffed("first"), move || b.submit_unstaffed("second"));
     floor.assert_quiet();
@@ -456,6 +478,24 @@ fn room_reaches_a_waiter_that_stays(order: Order, outcomes: &Outcomes) {
     floor.assert_quiet();
     let waited = if waited { "room after a wait" } else { "room at once" };
     outcomes.saw(format!("{waited}, leaver {}", if left { "left the line" } else { "had room" }));
+}
+
+fn room_is_made_when_the_job_ends(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new(1, 0, usize::MAX);
+    let seat = floor.staffed("first");
+    let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
+    let ((), waited) = order.run2(
+        move || a.live("run", seat, Patience::Waits),
+        move || {
+            let hand = Hand { floor: &b, who: "nobody" };
+            let (room, waited) = reserve(&b.queue);
+            b.queue.release(room, &hand);
+            b.queue.close(&hand);
+            waited
+        },
+    );
+    floor.assert_quiet();
+    outcomes.saw(if waited { "room after a wait" } else { "room at once" });
 }
 
 fn dedicated_job_meets_shutdown(order: Order, outcomes: &Outcomes) {
