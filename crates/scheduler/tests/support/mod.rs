@@ -1,5 +1,8 @@
 //! A runtime without I/O: its driver only sleeps and is interrupted.
 
+#[allow(dead_code, reason = "not every test file uses all of the support")]
+pub(crate) mod random;
+
 use shopfloor_protocol::sync::{Condvar, Mutex};
 use shopfloor_scheduler::{Config, Driver, Flavor, Scheduler};
 use std::io;
