@@ -22,6 +22,10 @@ pub struct JoinError {
     failure: Failure,
 }
 
+// SAFETY: the payload is only `Send`. Through `&JoinError` it is looked at in `message` alone, as a `&str` or a
+// `String`, which are `Sync`; whatever else it may be is reached by value only.
+unsafe impl Sync for JoinError {}
+
 impl JoinError {
     /// The task that has no output.
     pub fn id(&self) -> Id {
@@ -94,5 +98,16 @@ impl From<JoinError> for std::io::Error {
     fn from(error: JoinError) -> Self {
         let what = if error.is_cancelled() { "task was cancelled" } else { "task panicked" };
         std::io::Error::other(what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::JoinError;
+
+    #[test]
+    fn a_join_error_travels_inside_other_errors() {
+        fn accept<E: std::error::Error + Send + Sync + 'static>() {}
+        accept::<JoinError>();
     }
 }
