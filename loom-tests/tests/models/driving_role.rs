@@ -45,8 +45,11 @@ impl Runtime {
         while !self.role.take_or_wait(&parker) {
             parker.park();
         }
-        // SAFETY: the role is ours; loom checks it.
-        let before = self.driven.with_mut(|driven| unsafe { std::mem::replace(&mut *driven, *driven + 1) });
+        let before = self.driven.with_mut(|driven| {
+            // SAFETY: the role is ours; loom checks it.
+            let driven = unsafe { &mut *driven };
+            std::mem::replace(driven, *driven + 1)
+        });
         self.role.leave();
         before
     }
