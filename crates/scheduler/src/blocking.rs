@@ -3,7 +3,7 @@
 //! A job is taken by an idle thread; else a new thread is started while there are fewer than
 //! [`threads_max`](BlockingConfig::threads_max); else it waits in a bounded queue. A thread that stays idle
 //! for [`keep_alive`](BlockingConfig::keep_alive) ends. Who runs what is decided by
-//! [`BlockingQueue`](shopfloor_protocol::blocking_queue::BlockingQueue), whose head argues why no job is
+//! [`BlockingQueue`], whose head argues why no job is
 //! stranded; this module has what that protocol leaves out: threads, clocks, hooks and panics.
 //!
 //! The threads are never joined: [`BlockingPool::shutdown`] waits until each has said that it is done with
