@@ -24,6 +24,7 @@ mod models {
     pub mod blocking_queue;
     pub mod canaries;
     pub mod cell;
+    pub mod driver_handover;
     pub mod driving_role;
     pub mod flag;
     pub mod idle;
@@ -53,6 +54,7 @@ const MODELS: &[&[models::support::Model]] = &[
     models::alarm::MODELS,
     models::blocking_queue::MODELS,
     models::canaries::MODELS,
+    models::driver_handover::MODELS,
     models::driving_role::MODELS,
     models::flag::MODELS,
     models::idle::MODELS,

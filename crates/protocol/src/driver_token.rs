@@ -3,7 +3,8 @@
 //! # States
 //! free · held. [`DriverToken::try_take`] moves free to held and gives the evidence, [`Turning`], whose drop
 //! moves it back. Nobody waits for the token: who does not get it sleeps elsewhere, because the holder
-//! looks at everything there is before it sleeps itself.
+//! looks at everything there is before it sleeps itself. One that holds it and then leaves hands on the driver
+//! ([`Idle::hand_on_driver`](crate::idle::Idle::hand_on_driver)).
 //!
 //! # Orderings
 //! | edge | release side | acquire side | publishes |
@@ -16,6 +17,7 @@
 //! # Checked by
 //! The models `driver_token::*`.
 
+use crate::parker::Parker;
 use crate::sync::{AtomicBool, Ordering};
 
 /// The right to turn the driver.
@@ -52,6 +54,22 @@ impl DriverToken {
             .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
             .is_ok()
             .then(|| Turning(self))
+    }
+
+    /// A worker that has announced that it parks ([`Idle::park`](crate::idle::Idle::park)). Sleeps in the driver if
+    /// nobody is there: `in_driver`, which returns at once after an interrupt that came before it. Else, after
+    /// `beside` has told the sleeper there what it needs to know, on `parker`. In both places an unpark ends it.
+    pub fn sleep(&self, parker: &Parker, in_driver: impl FnOnce(), beside: impl FnOnce()) {
+        if let Some(turning) = self.try_take() {
+            if parker.enter_driver() {
+                in_driver();
+                parker.leave_driver();
+            }
+            drop(turning);
+        } else {
+            beside();
+            parker.park();
+        }
     }
 
     /// Any thread. Whether somebody held it when looked at.

@@ -15,6 +15,7 @@
 //! | active, searching → parked | [`Idle::park`]: announce, fence, look, block | - |
 //! | parked → searching | [`Idle::wake_one`] clears the flag | unpark that worker |
 //! | parked → active, searching | the worker clears its own flag in [`Idle::park`] | - |
+//! | active → gone | a worker that leaves for good: [`Idle::hand_on_driver`] | - |
 //!
 //! # The wake rule
 //! A push wakes one parked worker if nobody is searching; the searcher that finds the item wakes the next if
@@ -28,6 +29,7 @@
 //! |---|---|---|---|
 //! | I1 | `push`: push, fence, read the counts | `park`: announce, fence, look at the queues | either fence: both miss, the task sleeps |
 //! | I2 | `push` sees a searcher and does nothing | that searcher (or a waker that found nobody) leaves: subtract, fence, look at the queues | the fence or the look: the searcher had already passed that queue |
+//! | I3 | `hand_on_driver`: (the driver token was given back,) fence, read the counts | `park`: announce, fence, try the driver token | either fence, or the wake: nobody is in the driver |
 //!
 //! # The hard race
 //! A waker claims the searching count before it looks for a flag, so that of many pushers one does the work;
@@ -39,6 +41,11 @@
 //! A worker counts itself as parked before it sets its flag, so that the count never falls below zero; a
 //! waker that reads the count but not yet the flag fenced before that worker did, so that worker's look sees
 //! the item.
+//!
+//! # Nobody in the driver
+//! A worker that parks while the driver token is held sleeps beside the driver: the holder will either park, and
+//! then finds the token free, or keep turning the driver between polls. One that *leaves* (it retires, ends, or
+//! gives its slot away and finds no thread for it) does neither, so it wakes somebody for the driver.
 //!
 //! # Rejected
 //! A list of sleepers behind a mutex: a lock on every wake. Reading the counts by `fetch_add(0)` in place of
@@ -140,6 +147,14 @@ impl Idle {
     pub fn push(&self, push: impl FnOnce(), has_work: impl Fn() -> bool, unpark: impl Fn(usize)) {
         push();
         fence(Ordering::SeqCst); // I1
+        self.wake_one(has_work, unpark);
+    }
+
+    /// A thread that may have turned the driver and will not come back to it; it does not count as searching any
+    /// more. Wakes a worker that may sleep beside the driver, unless one is searching, which looks for itself
+    /// before it parks.
+    pub fn hand_on_driver(&self, has_work: impl Fn() -> bool, unpark: impl Fn(usize)) {
+        fence(Ordering::SeqCst); // I3
         self.wake_one(has_work, unpark);
     }
 

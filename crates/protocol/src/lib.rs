@@ -28,6 +28,7 @@ pub mod ready_list;
 pub mod registration;
 pub mod registry;
 pub mod roster;
+pub mod seats;
 pub mod shared_wheel;
 pub mod shutdown;
 pub mod sync;

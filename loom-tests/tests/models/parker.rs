@@ -1,5 +1,6 @@
 //! Sleeping on the parker and in the driver, and the driver's token.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use protocol_loom::driver_token::DriverToken;
@@ -78,17 +79,17 @@ fn park_against_two_unparks(order: Order, outcomes: &Outcomes) {
 }
 
 /// What the scheduler knows of a driver: a wait that an interrupt ends, also one that comes before.
-struct Poll {
+pub struct Poll {
     interrupted: Mutex<bool>,
     wake: Condvar,
 }
 
 impl Poll {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { interrupted: Mutex::new(false), wake: Condvar::new() }
     }
 
-    fn wait(&self) {
+    pub fn wait(&self) {
         let mut interrupted = self.interrupted.lock();
         while !*interrupted {
             interrupted = self.wake.wait(interrupted);
@@ -96,7 +97,7 @@ impl Poll {
         *interrupted = false;
     }
 
-    fn interrupt(&self) {
+    pub fn interrupt(&self) {
         *self.interrupted.lock() = true;
         self.wake.notify_one();
     }
@@ -183,17 +184,9 @@ fn two_blocked_workers(order: Order, outcomes: &Outcomes) {
         let shared = Arc::clone(&shared);
         move || {
             let (token, poll, parkers) = &*shared;
-            let parker = &parkers[slot];
-            // As the scheduler's worker blocks.
-            if let Some(_turning) = token.try_take() {
-                if parker.enter_driver() {
-                    poll.wait();
-                    assert!(parker.leave_driver());
-                }
-                return true;
-            }
-            parker.park();
-            false
+            let beside = Cell::new(false);
+            token.sleep(&parkers[slot], || poll.wait(), || beside.set(true));
+            !beside.get()
         }
     };
     let waker = Arc::clone(&shared);

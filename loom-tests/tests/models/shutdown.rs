@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::Poll;
 
+use protocol_loom::flag::Flag;
 use protocol_loom::foreman_sleep::ForemanSleep;
 use protocol_loom::idle::Idle;
 use protocol_loom::parker::Parker;
@@ -40,6 +41,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["cancelled by the spawner", "cancelled by the walk", "refused"],
         preemption_bound: None,
         body: closing_against_spawn,
+    },
+    Model {
+        name: "shutdown::a_root_that_joins_learns_of_the_end",
+        property: "A thread in `block_on` joins a task that shutdown aborts: it sees the end, or is woken.",
+        outcomes: &["at once", "woken"],
+        preemption_bound: Some(3),
+        body: closing_against_root,
     },
     Model {
         name: "foreman_sleep::a_worker_that_leaves_park_wakes_the_foreman",
@@ -126,6 +134,43 @@ fn closing_against_spawn(order: Order, outcomes: &Outcomes) {
         cell.drop_waker();
         assert!(cell.is_freed());
     }
+}
+
+/// The root's waker raises a flag and unparks, as that of `block_on` does.
+fn closing_against_root(order: Order, outcomes: &Outcomes) {
+    let shared = Arc::new((Cell::new(1, 1).waiting(), Flag::new(true), Parker::new()));
+    let closer = Arc::clone(&shared);
+    let (polls, ()) = order.run2(
+        move || {
+            let (task, woken, parker) = &*shared;
+            let mut polls = 0;
+            loop {
+                if woken.lower() {
+                    polls += 1;
+                    let output = if polls == 1 { task.join(1) } else { task.join_again(1) };
+                    if let Some(output) = output {
+                        assert_eq!(output, Output::Cancelled);
+                        return polls;
+                    }
+                }
+                parker.park();
+            }
+        },
+        move || {
+            let (task, woken, parker) = &*closer;
+            match task.abort() {
+                End::Complete(Output::Cancelled) => {}
+                End::WakeJoiner(Output::Cancelled, 1) => {
+                    woken.raise();
+                    parker.unpark(|| {});
+                }
+                other => panic!("the abort of a task that waits: {other:?}"),
+            }
+            task.unpin();
+            task.drop_waker();
+        },
+    );
+    outcomes.saw(if polls == 1 { "at once" } else { "woken" });
 }
 
 fn sleep_against_leaving(order: Order, outcomes: &Outcomes) {
