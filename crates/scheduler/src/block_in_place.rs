@@ -4,6 +4,7 @@ use crate::config::Flavor;
 use crate::contain::contain;
 use crate::context;
 use crate::coop;
+use crate::crew;
 
 /// Runs `f`, which may block, on this thread, after giving this worker's slot, with its queue and its turn at
 /// the driver, to another thread. Other futures of the *same task* wait until `f` returns.
@@ -23,7 +24,7 @@ pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
             worker.floor.config.flavor == Flavor::MultiThread,
             "`block_in_place` needs a multi-thread runtime; on a current-thread runtime use `spawn_blocking`"
         );
-        let taken_over = worker.stand_up().map(|seat| worker.floor.crew.start(&worker.floor, seat));
+        let taken_over = worker.stand_up().map(|seat| crew::start(&worker.floor, seat));
         if let Some(Err(error)) = taken_over {
             contain("a tracing subscriber", || {
                 tracing::error!(%error, "no thread to take over from `block_in_place`");

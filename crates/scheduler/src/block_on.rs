@@ -2,8 +2,9 @@
 
 use crate::context;
 use crate::coop;
+use crate::crew;
 use crate::floor::Floor;
-use crate::worker::{Moment, Seated, Worker};
+use crate::worker::{Moment, Worker};
 use shopfloor_protocol::flag::Flag;
 use shopfloor_protocol::parker::Parker;
 use shopfloor_protocol::shutdown::RuntimePhase;
@@ -102,8 +103,8 @@ struct Sitting<'a> {
 impl<'a> Sitting<'a> {
     /// The caller has taken the role.
     fn new(floor: &'a Arc<Floor>) -> Self {
-        let queue = floor.slots[0].vacant.lock().take();
-        let seat = Seated { slot: 0, queue: queue.expect("who drives has the queue") };
+        let seat = crew::take_seat(floor).expect("who has the driving role finds the one slot free");
+        floor.foreman.worker_left_park();
         Self { floor, worker: Worker::new(Arc::clone(floor), seat) }
     }
 
@@ -136,7 +137,9 @@ impl<'a> Sitting<'a> {
 impl Drop for Sitting<'_> {
     fn drop(&mut self) {
         let seat = self.worker.stand_up().expect("a current-thread worker keeps its slot");
-        *self.floor.slots[0].vacant.lock() = Some(seat.queue);
+        *self.floor.slots[seat.slot].vacant.lock() = Some(seat.queue);
+        self.floor.seats.leave();
+        self.floor.seats.give_back(seat.slot);
         self.floor.driving_role.leave();
     }
 }

@@ -5,7 +5,6 @@ use crate::blocking_job::BlockingJob;
 use crate::config::Config;
 use crate::contain::contain;
 use crate::context;
-use crate::crew::Crew;
 use crate::driver::Driver;
 use crate::foreman::Foreman;
 use crate::slot::Slot;
@@ -14,8 +13,9 @@ use shopfloor_protocol::cells::Counter;
 use shopfloor_protocol::driver_token::DriverToken;
 use shopfloor_protocol::driving_role::DrivingRole;
 use shopfloor_protocol::idle::Idle;
+use shopfloor_protocol::seats::Seats;
 use shopfloor_protocol::shutdown::{Lifecycle, RuntimePhase};
-use shopfloor_protocol::sync::{CachePadded, Injector};
+use shopfloor_protocol::sync::{CachePadded, Injector, Mutex};
 use shopfloor_task::{CellList, Host, Id, Kind, Mishap, Notified, TaskList};
 use std::any::Any;
 use std::sync::Arc;
@@ -32,10 +32,12 @@ pub(crate) struct Floor {
     pub(crate) driver_token: DriverToken,
     /// Current-thread: which thread runs the one slot.
     pub(crate) driving_role: DrivingRole,
+    /// Ids of tasks in a poll whose slot was given away by `block_in_place`, for display.
+    pub(crate) standing: Mutex<Vec<u64>>,
     pub(crate) timers: Wheels,
     pub(crate) clock: Clock,
     pub(crate) lifecycle: Lifecycle,
-    pub(crate) crew: Crew,
+    pub(crate) seats: Seats,
     pub(crate) foreman: Foreman,
     pub(crate) blocking: BlockingPool<BlockingJob>,
     /// Tasks that were left without a waker.
@@ -64,10 +66,11 @@ impl Floor {
             driver,
             driver_token: DriverToken::new(),
             driving_role: DrivingRole::new(),
+            standing: Mutex::new(Vec::new()),
             timers: Wheels::new(slots),
             clock: Clock::new(),
             lifecycle: Lifecycle::new(),
-            crew: Crew::new(config.workers, slots),
+            seats: Seats::new(config.workers, slots),
             foreman: Foreman::new(),
             blocking: BlockingPool::new(crate::blocking_job::pool_config(&config, floor)),
             orphans: Counter::new(),
@@ -92,12 +95,9 @@ impl Floor {
         self.idle.push(|| self.injector.push(task), || self.has_work(), |slot| self.unpark(slot));
     }
 
-    /// A thread that has turned the driver will not do it again. A worker that parked meanwhile found the token
-    /// held and sleeps beside the driver, counting on the holder to sleep in it: it has to be woken for that.
-    /// The fence of the push pairs with that of the park: a worker that is not seen parked here sees the token
-    /// free. To be called when this thread no longer counts as searching.
-    pub(crate) fn leave_the_driver_to_others(&self) {
-        self.idle.push(|| (), || self.has_work(), |slot| self.unpark(slot));
+    /// A thread that may have turned the driver will not do it again.
+    pub(crate) fn hand_on_driver(&self) {
+        self.idle.hand_on_driver(|| self.has_work(), |slot| self.unpark(slot));
     }
 
     /// Wakes a parked worker unless one is searching.
@@ -131,7 +131,7 @@ impl Floor {
         }
     }
 
-    /// The last thread of the crew has ended in a closed runtime: whoever still waits for an event is told.
+    /// The last thread that ran slots has ended in a closed runtime: whoever still waits for an event is told.
     pub(crate) fn finish(&self) {
         let mut wakers = Vec::new();
         self.driver.shutdown(&mut wakers);
@@ -149,6 +149,7 @@ impl Floor {
                 if !incomplete {
                     self.lifecycle.close();
                     self.unpark_all();
+                    self.foreman.wake();
                 }
                 !incomplete
             }
@@ -178,7 +179,8 @@ impl Host for Floor {
     }
 
     fn is_polling(&self, id: Id) -> bool {
-        self.slots.iter().any(|slot| slot.polling.get() == id.as_u64())
+        let id = id.as_u64();
+        self.slots.iter().any(|slot| slot.polling.get() == id) || self.standing.lock().contains(&id)
     }
 
     fn roster(&self, index: u32) -> &TaskList<Self> {

@@ -7,12 +7,16 @@
 //! - at the second tick, with nobody parked, the slot counts as stuck and a stand-in is started;
 //! - after [`REPORT_AFTER`] it says once which task it is, where it was spawned, and on which worker.
 //!
+//! On a current-thread runtime it only reports: nobody else may run the tasks of that thread.
+//!
 //! When all workers have been parked for [`QUIET_TICKS`] ticks it sleeps until one leaves park
 //! ([`ForemanSleep`]), so an idle runtime makes no wake-ups.
 //!
 //! Source of the idea: the system monitor thread of Go's runtime.
 
+use crate::config::Flavor;
 use crate::contain::contain;
+use crate::crew;
 use crate::floor::Floor;
 use shopfloor_protocol::cells::{Counter, Word};
 use shopfloor_protocol::foreman_sleep::ForemanSleep;
@@ -69,7 +73,7 @@ impl Foreman {
         }
     }
 
-    /// A worker has cleared its parked mark.
+    /// A worker has cleared its parked mark, or a thread has begun to run a slot.
     pub(crate) fn worker_left_park(&self) {
         self.sleep.worker_left_park(|| self.parker.unpark(|| {}));
     }
@@ -95,6 +99,7 @@ impl Foreman {
 /// The foreman's thread, until the runtime is closed.
 pub(crate) fn run(floor: &Arc<Floor>) {
     let mut watched = vec![Watched::default(); floor.slots.len()];
+    let mut is_short = false;
     let mut quiet_ticks = 0;
     let mut orphans_seen = 0;
     while floor.lifecycle.phase() != RuntimePhase::Closed {
@@ -106,16 +111,16 @@ pub(crate) fn run(floor: &Arc<Floor>) {
             foreman.parker.park_timeout(TICK);
         }
         quiet_ticks = if all_parked(floor) { quiet_ticks + 1 } else { 0 };
-        look(floor, &mut watched);
+        look(floor, &mut watched, &mut is_short);
         report_orphans(floor, &mut orphans_seen);
     }
 }
 
 fn all_parked(floor: &Floor) -> bool {
-    floor.idle.parked() >= floor.crew.seated()
+    floor.idle.parked() >= floor.seats.seated()
 }
 
-fn look(floor: &Arc<Floor>, watched: &mut [Watched]) {
+fn look(floor: &Arc<Floor>, watched: &mut [Watched], is_short: &mut bool) {
     let mut stalled = false;
     let mut stuck = 0;
     for (slot, seen) in watched.iter_mut().enumerate() {
@@ -132,15 +137,14 @@ fn look(floor: &Arc<Floor>, watched: &mut [Watched]) {
             report_stall(floor, slot, seen);
         }
     }
-    floor.crew.set_stuck(stuck);
-    if !stalled {
-        return;
-    }
+    floor.seats.note_stuck(stuck);
     let parked = floor.idle.parked() > 0;
-    if parked && is_anything_waiting(floor) {
+    if stalled && parked && is_anything_waiting(floor) {
         floor.wake_one();
-    } else if !parked && stuck > 0 {
-        start_stand_in(floor);
+    }
+    let was_short = std::mem::replace(is_short, false);
+    if !parked && stuck > 0 && floor.config.flavor == Flavor::MultiThread {
+        *is_short = !start_stand_in(floor, was_short);
     }
 }
 
@@ -152,17 +156,25 @@ fn is_anything_waiting(floor: &Floor) -> bool {
         || floor.timers.earliest() <= floor.clock.now()
 }
 
-fn start_stand_in(floor: &Arc<Floor>) {
-    match floor.crew.start_if_short(floor) {
-        Ok(true) => floor.foreman.stand_ins.add(1),
-        Ok(false) => {}
-        Err(error) => {
-            floor.foreman.stand_ins_missing.add(1);
-            contain("a tracing subscriber", || {
-                tracing::error!(%error, "no thread for a stand-in worker; stuck polls slow the others down");
-            });
+/// False if a stand-in is missing, which is counted and said unless it `was_missing` at the last tick.
+fn start_stand_in(floor: &Arc<Floor>, was_missing: bool) -> bool {
+    let error = match crew::start_if_short(floor) {
+        Ok(true) => {
+            floor.foreman.stand_ins.add(1);
+            return true;
         }
+        Ok(false) if !floor.seats.is_short() => return true,
+        Ok(false) => None,
+        Err(error) => Some(error),
+    };
+    if !was_missing {
+        floor.foreman.stand_ins_missing.add(1);
+        let why = error.map_or_else(|| "all are in use".to_owned(), |error| error.to_string());
+        contain("a tracing subscriber", || {
+            tracing::error!(why, "no stand-in worker to be had; stuck polls slow the others down");
+        });
     }
+    false
 }
 
 fn report_stall(floor: &Floor, slot: usize, seen: &Watched) {

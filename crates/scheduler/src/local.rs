@@ -28,7 +28,7 @@ impl LocalScheduler {
     /// Starts it.
     ///
     /// # Errors
-    /// None today: it starts no thread.
+    /// As [`Scheduler::start`].
     ///
     /// # Panics
     /// If `config` is not one of a current-thread runtime.

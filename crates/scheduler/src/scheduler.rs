@@ -4,6 +4,7 @@ use crate::block_on;
 use crate::blocking::{BlockingReport, on_blocking_thread};
 use crate::config::{Config, Flavor};
 use crate::context::{self, EnterGuard};
+use crate::crew;
 use crate::driver::Driver;
 use crate::floor::Floor;
 use crate::foreman;
@@ -64,15 +65,14 @@ impl Scheduler {
         );
         let floor = Floor::new(config, driver);
         let mut runtime = Self { handle: Handle { floor }, foreman: None };
-        if flavor == Flavor::MultiThread {
-            runtime.start_threads()?;
-        }
+        runtime.start_threads()?;
         Ok(runtime)
     }
 
     fn start_threads(&mut self) -> io::Result<()> {
         let floor = &self.handle.floor;
-        while floor.crew.start_if_short(floor)? {}
+        // On a current-thread runtime a caller of `block_on` runs the one slot.
+        while floor.config.flavor == Flavor::MultiThread && crew::start_if_short(floor)? {}
         let watched = Arc::clone(floor);
         let foreman = thread::Builder::new().name("shopfloor-foreman".to_owned());
         self.foreman = Some(foreman.spawn(move || foreman::run(&watched))?);
@@ -154,7 +154,7 @@ impl Scheduler {
             Flavor::MultiThread => {
                 floor.unpark_all();
                 floor.foreman.wake();
-                floor.lifecycle.wait(|| floor.crew.threads() == 0, remaining);
+                floor.lifecycle.wait(|| floor.seats.threads() == 0, remaining);
             }
             Flavor::CurrentThread => {
                 block_on::drain(&floor);
@@ -164,8 +164,8 @@ impl Scheduler {
         let cancelled = blocking.jobs_cancelled;
         blocking = floor.blocking.shutdown(remaining().unwrap_or(Duration::MAX));
         blocking.jobs_cancelled += cancelled;
-        let workers_detached = floor.crew.threads();
-        if let Some(foreman) = self.foreman.take().filter(|_| workers_detached == 0) {
+        let workers_detached = floor.seats.threads();
+        if let Some(foreman) = self.foreman.take().filter(|_| may_wait && workers_detached == 0) {
             floor.foreman.wake();
             // The foreman contains the panics of others and has none of its own to pass on.
             let ended = foreman.join();

@@ -81,8 +81,14 @@ impl Worker {
         self.seat.borrow().as_ref().map(|seat| seat.slot)
     }
 
-    /// Gives the slot away. The thread is a foreign one until it sits down again.
+    /// Gives the slot away, in which no task is polled from then on. The thread is a foreign one until it sits
+    /// down again.
     pub(crate) fn stand_up(&self) -> Option<Seated> {
+        let polling = self.seated(|slot, _| slot.polling.get()).unwrap_or(0);
+        if polling != 0 {
+            self.floor.standing.lock().push(polling);
+            self.seated(|slot, _| slot.polling.set(0));
+        }
         self.seat.borrow_mut().take()
     }
 
@@ -191,7 +197,7 @@ impl Worker {
         around.filter(move |&slot| slot != own).map(|slot| &*slots[slot])
     }
 
-    fn stop_searching(&self) {
+    pub(crate) fn stop_searching(&self) {
         if self.is_searching.replace(false) {
             let floor = &*self.floor;
             floor.idle.stop_searching(|| floor.has_work(), |slot| floor.unpark(slot));
@@ -213,10 +219,13 @@ impl Worker {
         let started = self.policy.poll_started();
         let ran = coop::budget(|| task.run(before_poll, after_poll));
         self.policy.poll_ended(started);
-        self.seated(|slot, _| {
+        let kept_slot = self.seated(|slot, _| {
             slot.polling.set(0);
             slot.polls.bump();
         });
+        if kept_slot.is_none() {
+            self.floor.standing.lock().retain(|&standing| standing != id);
+        }
         match ran {
             Ran::Left | Ran::Done(None) => {}
             Ran::Again(task) => self.push_back(task),
@@ -320,23 +329,19 @@ impl Worker {
     /// Sleeps in the driver if nobody else does, else on the slot's own parker. Announced as parked.
     fn block(&self, slot: usize, wakers: &mut Vec<Waker>) {
         let floor = &*self.floor;
-        let parker = &floor.slots[slot].parker;
-        if let Some(turning) = floor.driver_token.try_take() {
+        let in_driver = || {
             floor.timers.sleep(|deadline| {
-                if parker.enter_driver() {
-                    let timeout = (deadline != u64::MAX)
-                        .then(|| Duration::from_nanos(deadline.saturating_sub(floor.clock.now())));
-                    self.turn(timeout, wakers);
-                    parker.leave_driver();
-                }
+                let timeout = (deadline != u64::MAX)
+                    .then(|| Duration::from_nanos(deadline.saturating_sub(floor.clock.now())));
+                self.turn(timeout, wakers);
             });
-            drop(turning);
-        } else {
+        };
+        let beside = || {
             if floor.timers.must_interrupt(slot) {
                 floor.driver.interrupt();
             }
-            parker.park();
-        }
+        };
+        floor.driver_token.sleep(&floor.slots[slot].parker, in_driver, beside);
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use shopfloor_scheduler::{Handle, State, yield_now};
+use shopfloor_scheduler::{Handle, JoinHandle, State, yield_now};
 use std::future::{pending, poll_fn};
 use std::sync::mpsc;
 use std::task::{Poll, Waker};
@@ -166,6 +166,36 @@ fn dropping_the_runtime_drops_every_future() {
         drop(alive);
         drop(runtime);
         assert!(dropped.recv().is_err(), "all senders are gone");
+    }
+}
+
+#[test]
+fn what_a_drop_spawns_while_the_runtime_ends_is_cancelled() {
+    struct SpawnsInDrop(mpsc::Sender<JoinHandle<()>>);
+    impl Drop for SpawnsInDrop {
+        fn drop(&mut self) {
+            let spawned = Handle::current().spawn(pending());
+            self.0.send(spawned).expect("the test waits");
+        }
+    }
+    for workers in WIDTHS {
+        let runtime = runtime(workers);
+        let handle = runtime.handle().clone();
+        let (give, spawned) = mpsc::channel();
+        for _ in 0..10 {
+            let spawns = SpawnsInDrop(give.clone());
+            drop(runtime.spawn(async move {
+                let _spawns = spawns;
+                pending::<()>().await;
+            }));
+        }
+        drop(give);
+        drop(runtime);
+        let spawned: Vec<_> = spawned.into_iter().collect();
+        assert_eq!(spawned.len(), 10);
+        for task in spawned {
+            assert!(handle.block_on(task).expect_err("the runtime ends").is_cancelled());
+        }
     }
 }
 

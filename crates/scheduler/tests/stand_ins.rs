@@ -1,0 +1,142 @@
+//! Threads come in for workers whose polls do not end, and leave again.
+
+mod support;
+
+use shopfloor_protocol::sync::{Condvar, Mutex};
+use shopfloor_scheduler::{Config, Driver, Flavor, Scheduler, yield_now};
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::task::Waker;
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+use support::{WIDTHS, runtime};
+
+/// After so long a wait has failed.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+/// A driver in which only sleep takes place, and which shows who sleeps.
+#[derive(Default)]
+struct ShowingDriver {
+    state: Mutex<DriverState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct DriverState {
+    interrupted: bool,
+    sleeper: Option<ThreadId>,
+}
+
+impl ShowingDriver {
+    /// Whether somebody sleeps here before the watchdog barks.
+    fn somebody_comes(&self) -> bool {
+        let mut state = self.state.lock();
+        while state.sleeper.is_none() {
+            let (again, timed_out) = self.changed.wait_timeout(state, WATCHDOG);
+            state = again;
+            if timed_out {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl Driver for ShowingDriver {
+    fn turn(&self, timeout: Option<Duration>, _: &mut Vec<Waker>) -> io::Result<usize> {
+        let mut state = self.state.lock();
+        if timeout != Some(Duration::ZERO) {
+            state.sleeper = Some(thread::current().id());
+            self.changed.notify_all();
+            while !state.interrupted {
+                state = self.changed.wait(state);
+            }
+            state.sleeper = None;
+        }
+        state.interrupted = false;
+        Ok(0)
+    }
+
+    fn interrupt(&self) {
+        self.state.lock().interrupted = true;
+        self.changed.notify_all();
+    }
+
+    fn shutdown(&self, _: &mut Vec<Waker>) {}
+}
+
+#[test]
+fn a_worker_that_retires_leaves_somebody_in_the_driver() {
+    let driver = Arc::new(ShowingDriver::default());
+    let mut config = Config::new(Flavor::MultiThread, 1);
+    let (stopped, one_stopped) = mpsc::channel();
+    config.on_thread_stop = Some(Arc::new(move || {
+        // The others stop when nobody listens any more.
+        let _ = stopped.send(());
+    }));
+    let runtime = Scheduler::start(config, Arc::clone(&driver) as _).expect("threads start");
+    let (let_go, wait) = mpsc::channel::<()>();
+    let stuck = runtime.spawn(async move { wait.recv() });
+    // The stand-in starts, and sleeps in the driver.
+    while runtime.handle().metrics().stand_ins_started == 0 {
+        thread::yield_now();
+    }
+    assert!(driver.somebody_comes());
+    drop(let_go);
+    runtime.block_on(stuck).expect("it is let go").expect_err("nothing is sent");
+    // The worker sleeps beside the driver; the stand-in is woken until it finds that it is one too many.
+    while one_stopped.try_recv().is_err() {
+        driver.interrupt();
+        thread::yield_now();
+    }
+    assert!(driver.somebody_comes(), "nobody is in the driver");
+}
+
+#[test]
+fn a_poll_that_does_not_end_is_reported_on_every_kind_of_runtime() {
+    for workers in WIDTHS {
+        let runtime = runtime(workers);
+        let handle = runtime.handle().clone();
+        let stuck = runtime.spawn(async move {
+            while handle.metrics().stalls == 0 {
+                thread::yield_now();
+            }
+        });
+        runtime.block_on(stuck).expect("the foreman reports it");
+    }
+}
+
+#[test]
+fn a_current_thread_runtime_takes_no_stand_in() {
+    let runtime = runtime(0);
+    let handle = runtime.handle().clone();
+    let stuck = runtime.spawn(async move {
+        let thread = thread::current().id();
+        while handle.metrics().stalls == 0 {
+            thread::yield_now();
+        }
+        yield_now().await;
+        (thread, thread::current().id(), handle.metrics().stand_ins_started)
+    });
+    let here = thread::current().id();
+    assert_eq!(runtime.block_on(stuck).expect("it ends"), (here, here, 0));
+}
+
+#[test]
+fn a_stand_in_that_cannot_be_had_is_counted_once_for_each_stall() {
+    let mut config = Config::new(Flavor::MultiThread, 1);
+    config.stand_ins = 0;
+    let runtime = support::runtime_with(config);
+    let handle = runtime.handle().clone();
+    let stuck = runtime.spawn(async move {
+        while handle.metrics().stand_ins_missing == 0 {
+            thread::yield_now();
+        }
+        // Many ticks of the foreman later, as its report shows.
+        while handle.metrics().stalls == 0 {
+            thread::yield_now();
+        }
+        handle.metrics().stand_ins_missing
+    });
+    assert_eq!(runtime.block_on(stuck).expect("it ends"), 1);
+}
