@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::servers::SERVERS;
+use super::servers::{SERVERS, server};
 use super::tasks::{Measure, TASKERS};
 
 /// Compares shopfloor with other ways to serve many connections, and tasks with OS threads.
@@ -257,16 +257,19 @@ impl Options {
         if let Some(unknown) = self.contestants.iter().flatten().find(|name| !all.contains(&name.as_str())) {
             return Err(format!("no contestant {unknown:?}; there are {}", all.join(", ")));
         }
-        let wanted =
-            |name: &&&str| self.contestants.as_ref().is_none_or(|names| names.iter().any(|n| n == **name));
-        let by_default = |quick: Vec<usize>, full: Vec<usize>| if self.full { full } else { quick };
+        let by_default = |name: &str| server(name).is_none_or(|server| server.by_default);
+        let wanted = |name: &&&str| match &self.contestants {
+            Some(names) => names.iter().any(|n| n == **name),
+            None => by_default(name),
+        };
+        let either = |quick: Vec<usize>, full: Vec<usize>| if self.full { full } else { quick };
         let plan = Plan {
             tables: self.tables.clone().unwrap_or_else(|| vec![Contest::Servers, Contest::Tasks]),
             contestants: all.iter().filter(wanted).map(|&name| name.to_owned()).collect(),
             connections: self
                 .connections
                 .clone()
-                .unwrap_or_else(|| by_default(vec![1, 64, 1000], vec![1, 64, 1000, 8000])),
+                .unwrap_or_else(|| either(vec![1, 64, 1000], vec![1, 64, 1000, 8000])),
             rounds: self.rounds.unwrap_or(if self.full { 5 } else { 3 }),
             memory_rounds: if self.full { 3 } else { 1 },
             seconds: self.seconds.unwrap_or(if self.full { 2.0 } else { 0.5 }),

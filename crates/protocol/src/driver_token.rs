@@ -56,14 +56,26 @@ impl DriverToken {
             .then(|| Turning(self))
     }
 
-    /// A worker that has announced that it parks ([`Idle::park`](crate::idle::Idle::park)). Sleeps in the driver if
-    /// nobody is there: `in_driver`, which returns at once after an interrupt that came before it. Else, after
-    /// `beside` has told the sleeper there what it needs to know, on `parker`. In both places an unpark ends it.
-    pub fn sleep(&self, parker: &Parker, in_driver: impl FnOnce(), beside: impl FnOnce()) {
+    /// A worker that has announced that it parks ([`Idle::park`](crate::idle::Idle::park)). If nobody is in the
+    /// driver it looks at it for a while by `spin`, which is given the question whether it was unparked meanwhile,
+    /// and returns true if that or something else ends its park; then it sleeps there by `in_driver`, which
+    /// returns at once after an interrupt that came before it. If somebody is in the driver, `beside` tells that
+    /// one what it needs to know, and the worker sleeps on `parker`. An unpark ends it in all three places.
+    pub fn sleep(
+        &self,
+        parker: &Parker,
+        spin: impl FnOnce(&dyn Fn() -> bool) -> bool,
+        in_driver: impl FnOnce(),
+        beside: impl FnOnce(),
+    ) {
         if let Some(turning) = self.try_take() {
-            if parker.enter_driver() {
-                in_driver();
-                parker.leave_driver();
+            if parker.start_spin() {
+                if spin(&|| parker.is_notified()) {
+                    parker.leave_driver();
+                } else if parker.enter_driver() {
+                    in_driver();
+                    parker.leave_driver();
+                }
             }
             drop(turning);
         } else {

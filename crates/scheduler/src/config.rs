@@ -1,6 +1,7 @@
 //! What a runtime can be told, and the constants that it cannot.
 
 use crate::blocking::{NameHook, ThreadHook};
+use crate::spin_policy::SPIN;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,9 @@ pub struct Config {
     pub event_interval: u32,
     /// Polls between two looks at the injector by a worker that has work.
     pub injector_interval: u32,
+    /// How long a worker looks at the driver before it sleeps in it, when that has proved worth it; zero: not
+    /// at all.
+    pub driver_spin: Duration,
     /// Threads of the blocking pool at most.
     pub blocking_threads: usize,
     /// Blocking jobs that may wait for a thread.
@@ -73,6 +77,7 @@ impl Config {
             stack_size: None,
             event_interval: EVENT_INTERVAL,
             injector_interval: INJECTOR_INTERVAL,
+            driver_spin: SPIN,
             blocking_threads: blocking.threads_max,
             blocking_queue: blocking.queue_max,
             blocking_keep_alive: blocking.keep_alive,

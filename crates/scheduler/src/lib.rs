@@ -2,7 +2,7 @@
 //! foreman who watches them. Sources of events come in through [`Driver`]; it knows no other.
 //!
 //! Reading order: [`config`], `slot` (what a worker shares), `worker` (the loop), `wake_policy` (when a peer
-//! is woken), `floor` (what everybody shares), `crew` and `foreman` (threads), `scheduler` (start and end).
+//! is woken), `spin_policy` (when it looks before it sleeps), `floor` (what everybody shares), `crew` and `foreman` (threads), `scheduler` (start and end).
 #![forbid(unsafe_op_in_unsafe_fn)]
 
 mod block_in_place;
@@ -22,6 +22,7 @@ mod join_handle;
 mod local;
 mod scheduler;
 mod slot;
+mod spin_policy;
 pub mod timer;
 pub mod wait;
 mod wake_policy;

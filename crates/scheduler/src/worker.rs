@@ -13,6 +13,7 @@ use crate::context;
 use crate::coop;
 use crate::floor::Floor;
 use crate::slot::Slot;
+use crate::spin_policy::{Round, SpinPolicy};
 use crate::wake_policy::WakePolicy;
 use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_protocol::sync::{LocalQueue, Steal};
@@ -28,6 +29,7 @@ pub(crate) struct Worker {
     /// The slot and the owner's end of its queue; `None` after `block_in_place` gave them away.
     seat: RefCell<Option<Seated>>,
     pub(crate) policy: WakePolicy,
+    spin_policy: SpinPolicy,
     /// Counts polls, for the intervals.
     tick: Cell<u32>,
     lifo_streak: Cell<u32>,
@@ -64,6 +66,7 @@ impl Worker {
             floor,
             seat: RefCell::new(Some(seat)),
             policy: WakePolicy::new(),
+            spin_policy: SpinPolicy::new(),
             tick: Cell::new(0),
             lifo_streak: Cell::new(0),
             is_searching: Cell::new(false),
@@ -329,11 +332,22 @@ impl Worker {
     /// Sleeps in the driver if nobody else does, else on the slot's own parker. Announced as parked.
     fn block(&self, slot: usize, wakers: &mut Vec<Waker>) {
         let floor = &*self.floor;
+        let wakers = RefCell::new(wakers);
+        let spin = |is_unparked: &dyn Fn() -> bool| {
+            self.spin_policy.spin(floor.config.driver_spin, || {
+                let mut wakers = wakers.borrow_mut();
+                self.turn(Some(Duration::ZERO), &mut wakers);
+                // The clock is read only if there is a timer.
+                let deadline = floor.timers.earliest();
+                let is_due = deadline != u64::MAX && deadline <= floor.clock.now();
+                if wakers.is_empty() && !is_due && !is_unparked() { Round::Empty } else { Round::Found }
+            })
+        };
         let in_driver = || {
             floor.timers.sleep(|deadline| {
                 let timeout = (deadline != u64::MAX)
                     .then(|| Duration::from_nanos(deadline.saturating_sub(floor.clock.now())));
-                self.turn(timeout, wakers);
+                self.turn(timeout, &mut wakers.borrow_mut());
             });
         };
         let beside = || {
@@ -341,7 +355,7 @@ impl Worker {
                 floor.driver.interrupt();
             }
         };
-        floor.driver_token.sleep(&floor.slots[slot].parker, in_driver, beside);
+        floor.driver_token.sleep(&floor.slots[slot].parker, spin, in_driver, beside);
     }
 }
 

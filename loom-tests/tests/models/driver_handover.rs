@@ -19,7 +19,7 @@ pub const MODELS: &[Model] = &[
         name: "driver_token::a_worker_that_leaves_hands_on_the_driver",
         property: "One turns the driver and leaves while another parks: that one sleeps in the driver in the end.",
         outcomes: &["at once", "woken beside it"],
-        preemption_bound: None,
+        preemption_bound: Some(3),
         body: leave_against_park,
     },
     Model {
@@ -28,6 +28,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["first", "second"],
         preemption_bound: Some(3),
         body: push_against_sleepers,
+    },
+    Model {
+        name: "driver_token::a_push_reaches_a_worker_that_spins_and_then_sleeps",
+        property: "A push against a worker that looks at the driver for a while and then sleeps in it: it is reached.",
+        outcomes: &["asleep", "awake", "spinning"],
+        preemption_bound: None,
+        body: push_against_spinner,
     },
     Model {
         name: "idle::a_worker_shares_its_own_queue_with_a_sleeper",
@@ -86,7 +93,7 @@ impl Floor {
     fn park(&self, slot: usize, searching: bool, has_work: bool, in_driver: impl FnOnce()) -> bool {
         let parker = &self.parkers[slot];
         let look = || parker.take_token() || has_work && self.item.is_there();
-        self.idle.park(slot, searching, look, || self.token.sleep(parker, in_driver, || {}))
+        self.idle.park(slot, searching, look, || self.token.sleep(parker, |_| false, in_driver, || {}))
     }
 }
 
@@ -130,6 +137,38 @@ fn push_against_sleepers(order: Order, outcomes: &Outcomes) {
     });
     assert!(first != second, "one gets it");
     outcomes.saw(if first { "first" } else { "second" });
+}
+
+fn push_against_spinner(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new(1);
+    let (worker, submitter) = (Arc::clone(&floor), floor);
+    let (ended, ()) = order.run2(
+        move || {
+            let ended = Cell::new("awake");
+            let parker = &worker.parkers[0];
+            // A spin of one round.
+            let spin = |is_notified: &dyn Fn() -> bool| {
+                let notified = is_notified();
+                if notified {
+                    ended.set("spinning");
+                }
+                notified
+            };
+            let in_driver = || {
+                ended.set("asleep");
+                worker.driver.wait();
+            };
+            let look = || parker.take_token() || worker.item.is_there();
+            let _ = worker.idle.park(0, false, look, || worker.token.sleep(parker, spin, in_driver, || {}));
+            assert!(worker.item.take(), "the push ends the park");
+            ended.get()
+        },
+        move || {
+            let push = || submitter.item.put();
+            submitter.idle.push(push, || submitter.item.is_there(), |slot| submitter.unpark(slot));
+        },
+    );
+    outcomes.saw(ended);
 }
 
 /// The queue is the stub's, so the deque gives no edge that crossbeam does not promise.

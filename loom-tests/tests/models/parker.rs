@@ -185,7 +185,7 @@ fn two_blocked_workers(order: Order, outcomes: &Outcomes) {
         move || {
             let (token, poll, parkers) = &*shared;
             let beside = Cell::new(false);
-            token.sleep(&parkers[slot], || poll.wait(), || beside.set(true));
+            token.sleep(&parkers[slot], |_| false, || poll.wait(), || beside.set(true));
             !beside.get()
         }
     };

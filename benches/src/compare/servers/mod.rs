@@ -19,31 +19,61 @@ pub struct Server {
     pub about: &'static str,
     /// The least number of cores on which it makes sense.
     pub cores_min: usize,
+    /// Whether it takes part when it is not named.
+    pub by_default: bool,
     /// Serves until an error of the listener; the calling thread may be used as it likes.
     pub serve: fn(TcpListener, Terms) -> io::Result<()>,
 }
 
 /// All contestants, in the order of the tables.
 pub const SERVERS: &[Server] = &[
-    Server { name: "shopfloor", about: "work-stealing runtime", cores_min: 1, serve: shopfloor::serve },
+    Server {
+        name: "shopfloor",
+        about: "work-stealing runtime",
+        cores_min: 1,
+        by_default: true,
+        serve: shopfloor::serve,
+    },
+    Server {
+        name: "shopfloor-no-spin",
+        about: "the same, whose workers sleep in the driver at once",
+        cores_min: 1,
+        by_default: false,
+        serve: shopfloor::serve_without_spin,
+    },
     Server {
         name: "threads",
         about: "std, one OS thread per connection",
         cores_min: 1,
+        by_default: true,
         serve: threads::serve,
     },
-    Server { name: "tokio", about: "multi-threaded runtime", cores_min: 1, serve: tokio::serve },
-    Server { name: "smol", about: "one executor thread per worker", cores_min: 1, serve: smol::serve },
+    Server {
+        name: "tokio",
+        about: "multi-threaded runtime",
+        cores_min: 1,
+        by_default: true,
+        serve: tokio::serve,
+    },
+    Server {
+        name: "smol",
+        about: "one executor thread per worker",
+        cores_min: 1,
+        by_default: true,
+        serve: smol::serve,
+    },
     Server {
         name: "epoll-1",
         about: "no runtime: one thread in an epoll loop",
         cores_min: 1,
+        by_default: true,
         serve: epoll::serve_with_one_thread,
     },
     Server {
         name: "epoll-2",
         about: "no runtime: two threads, each with its own epoll loop",
         cores_min: 2,
+        by_default: true,
         serve: epoll::serve_with_two_threads,
     },
 ];

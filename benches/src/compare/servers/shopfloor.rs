@@ -1,15 +1,24 @@
 //! shopfloor, one task per connection.
 use std::io;
+use std::time::Duration;
 
 use shopfloor::io::{AsyncReadExt, AsyncWriteExt};
 use shopfloor::net::{TcpListener, TcpStream};
+use shopfloor::runtime::Builder;
 
 use crate::compare::echo::{BUFFER, Session, Terms};
 
 /// Accepts in a task, not on the thread in `block_on`, so that accepting is on a worker as well.
 pub(super) fn serve(listener: std::net::TcpListener, terms: Terms) -> io::Result<()> {
-    let runtime =
-        shopfloor::runtime::Builder::new_multi_thread().worker_threads(terms.workers).enable_all().build()?;
+    serve_on(Builder::new_multi_thread().enable_all(), listener, terms)
+}
+
+pub(super) fn serve_without_spin(listener: std::net::TcpListener, terms: Terms) -> io::Result<()> {
+    serve_on(Builder::new_multi_thread().enable_all().io_spin(Duration::ZERO), listener, terms)
+}
+
+fn serve_on(builder: &mut Builder, listener: std::net::TcpListener, terms: Terms) -> io::Result<()> {
+    let runtime = builder.worker_threads(terms.workers).build()?;
     runtime.block_on(async {
         shopfloor::spawn(accept(listener, terms))
             .await

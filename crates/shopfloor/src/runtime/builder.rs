@@ -171,6 +171,14 @@ impl Builder {
         self
     }
 
+    /// How long a worker that runs out of tasks looks for I/O without sleeping, before it sleeps: 50 µs, unless told
+    /// otherwise; zero for not at all. It does so only while that has proved to save time, and never on a machine with
+    /// one core. An idle runtime sleeps.
+    pub fn io_spin(&mut self, time: Duration) -> &mut Self {
+        self.config.driver_spin = time;
+        self
+    }
+
     /// Through which system interface the runtime learns that I/O is ready.
     pub fn io_backend(&mut self, backend: IoBackend) -> &mut Self {
         self.backend = backend;
