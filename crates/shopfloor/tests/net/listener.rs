@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use shopfloor::io::{AsyncReadExt, AsyncWriteExt};
 use shopfloor::net::{TcpListener, TcpSocket, TcpStream};
+use shopfloor::runtime::IoBackend;
 
 use crate::child::in_a_child;
-use crate::{current_thread, multi_thread, on_both_runtimes, watched};
+use crate::{current_thread, multi_thread, on_both_runtimes, on_each_backend, watched};
 
 #[test]
 fn four_tasks_accept_from_one_listener_and_miss_no_connection() {
@@ -98,7 +99,7 @@ fn more_connections_wait_to_be_accepted_than_the_customary_backlog_holds() {
     let limit: usize = limit.trim().parse().expect("a number");
     let connections = limit.min(300);
     watched(move || {
-        let runtime = current_thread();
+        let runtime = current_thread(IoBackend::Best);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a listener");
         let addr = listener.local_addr().expect("its address");
         // A full backlog drops the attempt, and the client's system repeats it after a second.
@@ -135,8 +136,10 @@ fn a_socket_with_options_listens_and_connects() {
 fn running_out_of_descriptors_is_reported_and_survived() {
     in_a_child("listener::running_out_of_descriptors_is_reported_and_survived", || {
         watched(|| {
-            let runtime = multi_thread();
-            runtime.block_on(runtime.spawn(run_out_of_descriptors())).expect("no panic");
+            on_each_backend(|backend| {
+                let runtime = multi_thread(backend);
+                runtime.block_on(runtime.spawn(run_out_of_descriptors())).expect("no panic");
+            });
         });
     });
 }

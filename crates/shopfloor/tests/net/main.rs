@@ -1,8 +1,10 @@
 //! Sockets, file descriptors and signals, from the outside.
 //!
-//! Each test runs on a thread of its own, on both kinds of runtime, and fails instead of hanging.
+//! Each test runs on a thread of its own, on both kinds of runtime and both backends of the driver, and fails
+//! instead of hanging.
 
 mod async_fd;
+mod batch;
 mod child;
 mod leaf;
 mod listener;
@@ -18,7 +20,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use shopfloor::runtime::{Builder, Runtime};
+use shopfloor::runtime::{Builder, IoBackend, Runtime};
 
 /// Far beyond what any test needs on a busy machine.
 const HANG: Duration = Duration::from_secs(60);
@@ -39,21 +41,33 @@ fn watched(test: impl FnOnce() + Send + 'static) {
     }
 }
 
-fn multi_thread() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+fn multi_thread(backend: IoBackend) -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).io_backend(backend).build().expect("a runtime")
 }
 
-fn current_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().expect("a runtime")
+fn current_thread(backend: IoBackend) -> Runtime {
+    Builder::new_current_thread().io_backend(backend).build().expect("a runtime")
 }
 
-/// Runs `test` as a task on a runtime of each kind.
+/// Calls `test` with each backend of the driver.
+fn on_each_backend(test: impl FnMut(IoBackend)) {
+    [IoBackend::Best, IoBackend::Portable].into_iter().for_each(test);
+}
+
+/// A runtime of each kind on each backend.
+fn all_runtimes() -> impl Iterator<Item = Runtime> {
+    [IoBackend::Best, IoBackend::Portable]
+        .into_iter()
+        .flat_map(|backend| [multi_thread(backend), current_thread(backend)])
+}
+
+/// Runs `test` as a task on a runtime of each kind, on each backend.
 fn on_both_runtimes<F>(test: impl Fn() -> F + Send + Sync + 'static)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     watched(move || {
-        for runtime in [multi_thread(), current_thread()] {
+        for runtime in all_runtimes() {
             let task = runtime.spawn(test());
             runtime.block_on(task).expect("the test does not panic");
         }

@@ -5,19 +5,20 @@ use std::panic::catch_unwind;
 
 use shopfloor::io::{AsyncReadExt, AsyncWriteExt};
 use shopfloor::net::{TcpListener, TcpStream, UdpSocket};
+use shopfloor::runtime::IoBackend;
 
 use crate::stream::connected;
-use crate::{current_thread, multi_thread, watched};
+use crate::{all_runtimes, current_thread, multi_thread, on_each_backend, watched};
 
 /// A task on a runtime that lives, with a socket of one that is gone.
 fn elsewhere<F: Future>(future: F) -> F::Output {
-    current_thread().block_on(future)
+    current_thread(IoBackend::Best).block_on(future)
 }
 
 #[test]
 fn what_would_wait_fails_after_the_runtime_and_what_need_not_works() {
     watched(|| {
-        for runtime in [multi_thread(), current_thread()] {
+        for runtime in all_runtimes() {
             let (mut client, mut server) = runtime.block_on(connected());
             let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a listener");
             let addr = listener.local_addr().expect("an address");
@@ -40,7 +41,7 @@ fn what_would_wait_fails_after_the_runtime_and_what_need_not_works() {
 #[test]
 fn an_operation_that_waits_when_the_runtime_ends_fails() {
     watched(|| {
-        for runtime in [multi_thread(), current_thread()] {
+        for runtime in all_runtimes() {
             let (_client, mut server) = runtime.block_on(connected());
             let (waits, has_begun) = std::sync::mpsc::channel();
             let waiting = std::thread::spawn(move || {
@@ -64,7 +65,7 @@ fn an_operation_that_waits_when_the_runtime_ends_fails() {
 #[test]
 fn sockets_are_dropped_after_their_runtime() {
     watched(|| {
-        for runtime in [multi_thread(), current_thread()] {
+        for runtime in all_runtimes() {
             let (client, server) = runtime.block_on(connected());
             let udp = runtime.block_on(UdpSocket::bind("127.0.0.1:0")).expect("a socket");
             // Registered, because it has waited.
@@ -87,46 +88,50 @@ fn sockets_are_dropped_after_their_runtime() {
 #[test]
 fn a_socket_is_driven_by_its_own_runtime_wherever_it_is_polled() {
     watched(|| {
-        let home = multi_thread();
-        let (mut client, mut server) = home.block_on(connected());
-        let reading = std::thread::spawn(move || {
-            current_thread().block_on(async move {
-                let mut word = [0; 4];
-                server.read_exact(&mut word).await.expect("a read");
-                word
-            })
+        on_each_backend(|backend| {
+            let home = multi_thread(backend);
+            let (mut client, mut server) = home.block_on(connected());
+            let reading = std::thread::spawn(move || {
+                current_thread(backend).block_on(async move {
+                    let mut word = [0; 4];
+                    server.read_exact(&mut word).await.expect("a read");
+                    word
+                })
+            });
+            home.block_on(client.write_all(b"word")).expect("a write");
+            assert_eq!(&reading.join().expect("no panic"), b"word");
         });
-        home.block_on(client.write_all(b"word")).expect("a write");
-        assert_eq!(&reading.join().expect("no panic"), b"word");
     });
 }
 
 #[test]
 fn a_socket_goes_to_the_standard_library_and_back() {
     watched(|| {
-        let runtime = multi_thread();
-        let (mut client, server) = runtime.block_on(connected());
-        let waits = runtime.block_on(std::future::poll_fn(|cx| {
-            std::task::Poll::Ready(std::pin::pin!(server.readable()).poll(cx).is_pending())
-        }));
-        assert!(waits, "it is registered");
-        let mut server = server.into_std().expect("it lets go");
-        server.set_nonblocking(false).expect("the mode");
-        server.write_all(b"word").expect("a write");
-        let mut word = [0; 4];
-        runtime.block_on(client.read_exact(&mut word)).expect("a read");
-        let (mut server, other) = {
-            let _inside = runtime.enter();
-            let twin = server.try_clone().expect("another descriptor of the socket");
-            (
-                TcpStream::from_std(server).expect("it takes it"),
-                TcpStream::from_std(twin).expect("it takes it"),
-            )
-        };
-        runtime.block_on(client.write_all(b"back")).expect("a write");
-        runtime.block_on(server.read_exact(&mut word)).expect("it is non-blocking again");
-        drop(other);
-        assert_eq!(&word, b"back");
+        on_each_backend(|backend| {
+            let runtime = multi_thread(backend);
+            let (mut client, server) = runtime.block_on(connected());
+            let waits = runtime.block_on(std::future::poll_fn(|cx| {
+                std::task::Poll::Ready(std::pin::pin!(server.readable()).poll(cx).is_pending())
+            }));
+            assert!(waits, "it is registered");
+            let mut server = server.into_std().expect("it lets go");
+            server.set_nonblocking(false).expect("the mode");
+            server.write_all(b"word").expect("a write");
+            let mut word = [0; 4];
+            runtime.block_on(client.read_exact(&mut word)).expect("a read");
+            let (mut server, other) = {
+                let _inside = runtime.enter();
+                let twin = server.try_clone().expect("another descriptor of the socket");
+                (
+                    TcpStream::from_std(server).expect("it takes it"),
+                    TcpStream::from_std(twin).expect("it takes it"),
+                )
+            };
+            runtime.block_on(client.write_all(b"back")).expect("a write");
+            runtime.block_on(server.read_exact(&mut word)).expect("it is non-blocking again");
+            drop(other);
+            assert_eq!(&word, b"back");
+        });
     });
 }
 

@@ -2,11 +2,12 @@
 #![cfg(unix)]
 
 use rustix::process::{Signal as Number, getpid, kill_process};
+use shopfloor::runtime::IoBackend;
 use shopfloor::signal::ctrl_c;
 use shopfloor::signal::unix::{SignalKind, signal};
 
 use crate::child::in_a_child;
-use crate::on_both_runtimes;
+use crate::{all_runtimes, current_thread, on_both_runtimes, watched};
 
 fn send(number: Number) {
     kill_process(getpid(), number).expect("a signal to ourselves");
@@ -65,12 +66,13 @@ fn a_burst_that_nobody_receives_does_not_block_the_process() {
 #[test]
 fn a_listener_ends_with_its_runtime() {
     in_a_child("signal::a_listener_ends_with_its_runtime", || {
-        crate::watched(|| {
-            let runtime = crate::multi_thread();
-            let mut listener =
-                runtime.block_on(async { signal(SignalKind::user_defined1()) }).expect("a listener");
-            drop(runtime);
-            assert_eq!(crate::current_thread().block_on(listener.recv()), None);
+        watched(|| {
+            for runtime in all_runtimes() {
+                let mut listener =
+                    runtime.block_on(async { signal(SignalKind::user_defined1()) }).expect("a listener");
+                drop(runtime);
+                assert_eq!(current_thread(IoBackend::Best).block_on(listener.recv()), None);
+            }
         });
     });
 }
