@@ -48,7 +48,12 @@ pub(crate) fn runtime(workers: usize) -> Scheduler {
 
 /// A runtime with these settings.
 pub(crate) fn runtime_with(config: Config) -> Scheduler {
-    Scheduler::start(config, Arc::new(SleepingDriver::default())).expect("threads can be started")
+    Scheduler::start(config, driver()).expect("threads can be started")
+}
+
+/// The driver of such a runtime.
+pub(crate) fn driver() -> Arc<dyn Driver> {
+    Arc::new(SleepingDriver::default())
 }
 
 /// Current-thread, one, two and four workers.

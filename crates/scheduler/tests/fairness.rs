@@ -1,0 +1,372 @@
+//! No source of tasks waits longer for its turn than a named number of polls.
+//!
+//! On a current-thread runtime, where the order of polls is determined; every poll of a task is written to one
+//! log, and what is asserted are distances in that log.
+
+mod support;
+
+use shopfloor_protocol::flag::Flag;
+use shopfloor_protocol::sync::Mutex;
+use shopfloor_scheduler::config::{EVENT_INTERVAL, INJECTOR_BATCH, INJECTOR_INTERVAL, LIFO_STREAK_MAX};
+use shopfloor_scheduler::timer::FIRE_MAX;
+use shopfloor_scheduler::{Config, Driver, Flavor, JoinHandle, Scheduler, yield_now};
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::thread;
+use std::time::Duration;
+use support::runtime;
+
+/// Who was polled, in order.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<Who>>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    Busy,
+    Observed(usize),
+    Mark,
+}
+
+impl Log {
+    fn note(&self, who: Who) {
+        self.0.lock().push(who);
+    }
+
+    fn place_of(&self, who: Who) -> usize {
+        let log = self.0.lock();
+        log.iter().position(|polled| *polled == who).expect("it is in the log")
+    }
+
+    /// Polls of others between each two polls of `who`.
+    fn gaps(&self, who: Who) -> Vec<usize> {
+        let log = self.0.lock();
+        let places: Vec<_> = (0..log.len()).filter(|place| log[*place] == who).collect();
+        places.windows(2).map(|pair| pair[1] - pair[0] - 1).collect()
+    }
+}
+
+/// Tasks that are always ready, until the flag is raised.
+fn busy_tasks(runtime: &Scheduler, count: usize, log: &Log, stop: &Arc<Flag>) -> Vec<JoinHandle<()>> {
+    let busy = |_| {
+        let (log, stop) = (log.clone(), Arc::clone(stop));
+        runtime.spawn(async move {
+            while !stop.is_raised() {
+                log.note(Who::Busy);
+                yield_now().await;
+            }
+        })
+    };
+    (0..count).map(busy).collect()
+}
+
+fn join_all(runtime: &Scheduler, tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+    for task in tasks {
+        runtime.block_on(task).expect("it does not panic");
+    }
+}
+
+#[test]
+fn the_local_queue_waits_for_a_streak_of_the_lifo_slot_at_most() {
+    const ROUNDS: usize = 200;
+    let runtime = runtime(0);
+    let (log, stop) = (Log::default(), Arc::new(Flag::new(false)));
+    // Two tasks that wake each other are always in the LIFO slot.
+    let wakers = Arc::new(Mutex::new([None::<Waker>, None]));
+    let ping_pong = [0, 1].map(|own| {
+        let (log, stop, wakers) = (log.clone(), Arc::clone(&stop), Arc::clone(&wakers));
+        runtime.spawn(poll_fn(move |cx| {
+            log.note(Who::Busy);
+            let peer = {
+                let mut wakers = wakers.lock();
+                wakers[own] = Some(cx.waker().clone());
+                wakers[1 - own].clone()
+            };
+            peer.iter().for_each(Waker::wake_by_ref);
+            if stop.is_raised() { Poll::Ready(()) } else { Poll::Pending }
+        }))
+    });
+    let queued = {
+        let log = log.clone();
+        runtime.spawn(async move {
+            for _ in 0..ROUNDS {
+                log.note(Who::Observed(0));
+                yield_now().await;
+            }
+            stop.raise();
+        })
+    };
+    join_all(&runtime, [queued].into_iter().chain(ping_pong));
+    let gaps = log.gaps(Who::Observed(0));
+    // The first gap may hold the first poll of a task that came from the queue, too.
+    assert!(gaps[0] <= LIFO_STREAK_MAX as usize + 1, "{gaps:?}");
+    assert!(gaps[1..].iter().all(|gap| *gap == LIFO_STREAK_MAX as usize), "{gaps:?}");
+}
+
+#[test]
+fn an_injected_task_waits_for_an_injector_interval_at_most() {
+    const TASKS: usize = 100;
+    let runtime = runtime(0);
+    let (log, stop) = (Log::default(), Arc::new(Flag::new(false)));
+    let busy = busy_tasks(&runtime, 8, &log, &stop);
+    let handle = runtime.handle().clone();
+    let injecting = {
+        let log = log.clone();
+        runtime.spawn(async move {
+            for number in 0..TASKS {
+                // Each time at another distance from the last look at the injector.
+                for _ in 0..number % 5 {
+                    yield_now().await;
+                }
+                log.note(Who::Observed(number));
+                let (handle, log) = (handle.clone(), log.clone());
+                let injected = thread::scope(|scope| {
+                    let spawn = || handle.spawn(async move { log.note(Who::Mark) });
+                    scope.spawn(spawn).join().expect("it only spawns")
+                });
+                injected.await.expect("it does not panic");
+            }
+            stop.raise();
+        })
+    };
+    join_all(&runtime, [injecting].into_iter().chain(busy));
+    let log = log.0.lock();
+    let mut waits = Vec::new();
+    let mut since = None;
+    for (place, who) in log.iter().enumerate() {
+        match who {
+            Who::Observed(_) => since = Some(place),
+            Who::Mark => waits.push(place - since.take().expect("one was injected") - 1),
+            Who::Busy => {}
+        }
+    }
+    assert_eq!(waits.len(), TASKS);
+    let longest = *waits.iter().max().expect("there are some");
+    assert!(longest <= INJECTOR_INTERVAL as usize, "{waits:?}");
+    assert!(longest > INJECTOR_INTERVAL as usize / 2, "the interval was not seen: {waits:?}");
+}
+
+/// What is in the queue is overtaken by the one task per interval that a look at the injector runs at once; the
+/// rest of its batch goes to the end.
+#[test]
+fn the_local_queue_is_overtaken_by_a_flood_once_per_injector_interval() {
+    const LOCAL: usize = 300;
+    const FLOOD: usize = 5_000;
+    let runtime = runtime(0);
+    let log = Log::default();
+    let handle = runtime.handle().clone();
+    let both = {
+        let log = log.clone();
+        runtime.spawn(async move {
+            let injected: Vec<_> = thread::scope(|scope| {
+                let flood = || {
+                    let log = log.clone();
+                    (0..FLOOD)
+                        .map(|_| {
+                            handle.spawn({
+                                let log = log.clone();
+                                async move { log.note(Who::Busy) }
+                            })
+                        })
+                        .collect()
+                };
+                scope.spawn(flood).join().expect("it only spawns")
+            });
+            let local: Vec<_> = (0..LOCAL)
+                .map(|number| {
+                    let log = log.clone();
+                    handle.spawn(async move { log.note(Who::Observed(number)) })
+                })
+                .collect();
+            for task in local.into_iter().chain(injected) {
+                task.await.expect("it does not panic");
+            }
+        })
+    };
+    join_all(&runtime, [both]);
+    let last = (0..LOCAL).map(|number| log.place_of(Who::Observed(number))).max().expect("there are some");
+    let overtaking = last + 1 - LOCAL;
+    assert!(overtaking <= LOCAL / (INJECTOR_INTERVAL as usize - 1) + 1, "{overtaking} overtook");
+    assert!(overtaking > 0, "the injector was not looked at");
+}
+
+/// A look at the injector puts one batch at most in front of what is queued after it.
+#[test]
+fn a_look_at_the_injector_moves_one_batch() {
+    const FLOOD: usize = 1_000;
+    let runtime = runtime(0);
+    let log = Log::default();
+    let flood: Vec<_> = (0..FLOOD)
+        .map(|number| {
+            let (handle, log) = (runtime.handle().clone(), log.clone());
+            runtime.spawn(async move {
+                log.note(Who::Busy);
+                if number == 0 {
+                    // The first of a batch: the rest of it is in the local queue. This would be the next in the
+                    // LIFO slot, so it goes to the end of the queue.
+                    handle.spawn(async move {
+                        yield_now().await;
+                        log.note(Who::Mark);
+                    });
+                }
+            })
+        })
+        .collect();
+    join_all(&runtime, flood);
+    let before = log.place_of(Who::Mark);
+    // Up to two looks by interval come before it is at the front.
+    let looks = before.div_ceil(INJECTOR_INTERVAL as usize);
+    assert!(before <= INJECTOR_BATCH + looks, "{before} polls before what was queued behind a batch");
+    assert!(before > INJECTOR_BATCH / 2, "{before} polls: no batch was moved");
+}
+
+/// A driver in which events lie ready for the next turn.
+#[derive(Default)]
+struct LoadedDriver(Mutex<Vec<Waker>>);
+
+impl Driver for LoadedDriver {
+    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> io::Result<usize> {
+        let mut ready = self.0.lock();
+        // Nothing interrupts it: whoever would sleep in it looks again.
+        if ready.is_empty() && timeout != Some(Duration::ZERO) {
+            thread::yield_now();
+        }
+        let count = ready.len();
+        wakers.append(&mut ready);
+        Ok(count)
+    }
+
+    fn interrupt(&self) {}
+
+    fn shutdown(&self, _: &mut Vec<Waker>) {}
+}
+
+/// The longest time, in polls, that a task waits for what `arm` makes ready at once, behind `BUSY` tasks that are
+/// always ready.
+fn longest_wait(runtime: &Scheduler, mut arm: impl FnMut(&Waker) + Send + 'static) -> usize {
+    let (log, stop) = (Log::default(), Arc::new(Flag::new(false)));
+    let busy = busy_tasks(runtime, BUSY, &log, &stop);
+    let waiting = {
+        let log = log.clone();
+        runtime.spawn(async move {
+            for number in 0..50 {
+                for _ in 0..number % 7 {
+                    yield_now().await;
+                }
+                let mut armed = false;
+                log.note(Who::Observed(number));
+                poll_fn(|cx| {
+                    if std::mem::replace(&mut armed, true) {
+                        return Poll::Ready(());
+                    }
+                    arm(cx.waker());
+                    Poll::Pending
+                })
+                .await;
+                log.note(Who::Mark);
+            }
+            stop.raise();
+        })
+    };
+    join_all(runtime, [waiting].into_iter().chain(busy));
+    let log = log.0.lock();
+    let mut since = 0;
+    let waits = log.iter().enumerate().filter_map(|(place, who)| match who {
+        Who::Observed(_) => {
+            since = place;
+            None
+        }
+        Who::Mark => Some(place - since - 1),
+        Who::Busy => None,
+    });
+    waits.max().expect("it waited")
+}
+
+const BUSY: usize = 8;
+
+#[test]
+fn an_event_behind_busy_tasks_waits_for_an_event_interval_and_the_queue() {
+    let driver = Arc::new(LoadedDriver::default());
+    let runtime = Scheduler::start(Config::new(Flavor::CurrentThread, 1), Arc::clone(&driver) as _);
+    let runtime = runtime.expect("it starts no thread");
+    let longest = longest_wait(&runtime, move |waker| driver.0.lock().push(waker.clone()));
+    assert!(longest <= EVENT_INTERVAL as usize + BUSY, "{longest} polls");
+    assert!(longest > EVENT_INTERVAL as usize / 2, "{longest} polls: the interval was not seen");
+}
+
+#[test]
+fn a_timer_behind_busy_tasks_waits_for_an_event_interval_and_the_queue() {
+    let runtime = runtime(0);
+    let handle = runtime.handle().clone();
+    let mut filed = Vec::new();
+    let longest = longest_wait(&runtime, move |waker| {
+        // Its deadline has passed.
+        filed.push(handle.timers().file(handle.wheel(), 0, waker));
+    });
+    assert!(longest <= EVENT_INTERVAL as usize + BUSY, "{longest} polls");
+    assert!(longest > EVENT_INTERVAL as usize / 2, "{longest} polls: the interval was not seen");
+}
+
+#[test]
+fn due_timers_put_a_bounded_number_of_tasks_in_front_of_the_others() {
+    const TIMERS: usize = 3 * FIRE_MAX;
+    let runtime = runtime(0);
+    let log = Log::default();
+    let wakers = Arc::new(Mutex::new(Vec::new()));
+    let waiting: Vec<_> = (0..TIMERS)
+        .map(|_| {
+            let (log, wakers) = (log.clone(), Arc::clone(&wakers));
+            let mut is_first = true;
+            runtime.spawn(poll_fn(move |cx| {
+                if std::mem::replace(&mut is_first, false) {
+                    wakers.lock().push(cx.waker().clone());
+                    return Poll::Pending;
+                }
+                log.note(Who::Busy);
+                Poll::Ready(())
+            }))
+        })
+        .collect();
+    let (observed, handle) = (log.clone(), runtime.handle().clone());
+    let always_ready = runtime.spawn(async move {
+        while wakers.lock().len() < TIMERS {
+            yield_now().await;
+        }
+        let file = |waker: &Waker| handle.timers().file(handle.wheel(), 0, waker);
+        let filed: Vec<_> = wakers.lock().iter().map(file).collect();
+        for _ in 0..2 * EVENT_INTERVAL {
+            observed.note(Who::Observed(0));
+            yield_now().await;
+        }
+        filed.into_iter().for_each(|timer| timer.cancel(handle.wheel(), handle.timers()));
+    });
+    join_all(&runtime, [always_ready].into_iter().chain(waiting));
+    let gaps = log.gaps(Who::Observed(0));
+    // Later ones are longer: what was due is in front of it then.
+    let first = gaps.iter().find(|gap| **gap > 0).expect("the timers fired while it was ready");
+    assert_eq!(*first, FIRE_MAX);
+}
+
+#[test]
+fn the_root_waits_for_an_event_interval_at_most() {
+    let runtime = runtime(0);
+    let (log, stop) = (Log::default(), Arc::new(Flag::new(false)));
+    let busy = busy_tasks(&runtime, BUSY, &log, &stop);
+    runtime.block_on(async {
+        for _ in 0..50 {
+            log.note(Who::Mark);
+            let mut polled = false;
+            poll_fn(|cx| {
+                cx.waker().wake_by_ref();
+                if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
+    });
+    stop.raise();
+    join_all(&runtime, busy);
+    let gaps = log.gaps(Who::Mark);
+    assert!(gaps.iter().all(|gap| *gap <= EVENT_INTERVAL as usize), "{gaps:?}");
+    assert!(gaps.iter().any(|gap| *gap > 0), "it was never behind a task: {gaps:?}");
+}
