@@ -8,6 +8,9 @@ use shopfloor_protocol::parker::Parker;
 use shopfloor_protocol::sync::{LocalQueue, Mutex, Stealer};
 use shopfloor_task::{CellList, Notified, TaskList};
 
+/// In place of a task's id while the worker calls wakers. No cell has this address.
+pub(crate) const WAKING: u64 = 1;
+
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) stealer: Stealer<Notified>,
@@ -17,7 +20,7 @@ pub(crate) struct Slot {
     pub(crate) roster: TaskList<Floor>,
     /// Polls that ended here. The thread that runs the slot writes it.
     pub(crate) polls: Counter,
-    /// The id of the task that is being polled, 0 for none. As `polls`.
+    /// The id of the task that is being polled, [`WAKING`], or 0 for none. As `polls`.
     pub(crate) polling: Word,
     /// The owner's end of the queue while no thread runs the slot.
     pub(crate) vacant: Mutex<Option<LocalQueue<Notified>>>,

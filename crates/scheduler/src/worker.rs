@@ -12,7 +12,7 @@ use crate::contain::contain;
 use crate::context;
 use crate::coop;
 use crate::floor::Floor;
-use crate::slot::Slot;
+use crate::slot::{Slot, WAKING};
 use crate::spin_policy::{Round, SpinPolicy};
 use crate::wake_policy::WakePolicy;
 use shopfloor_protocol::shutdown::RuntimePhase;
@@ -88,7 +88,7 @@ impl Worker {
     /// down again.
     pub(crate) fn stand_up(&self) -> Option<Seated> {
         let polling = self.seated(|slot, _| slot.polling.get()).unwrap_or(0);
-        if polling != 0 {
+        if polling > WAKING {
             self.floor.standing.lock().push(polling);
             self.seated(|slot, _| slot.polling.set(0));
         }
@@ -249,9 +249,11 @@ impl Worker {
     /// already in the queue.
     fn wake_joiner(&self, joiner: Waker) {
         self.joining.set(true);
-        if contain("the waker of a joiner", || joiner.wake()).is_none() {
-            self.floor.mishaps.add(1);
-        }
+        self.while_waking(|| {
+            if contain("the waker of a joiner", || joiner.wake()).is_none() {
+                self.floor.mishaps.add(1);
+            }
+        });
         self.joining.set(false);
     }
 
@@ -300,10 +302,17 @@ impl Worker {
         }
     }
 
+    /// Calls wakers, of which some may be user code that blocks: to the foreman this is a poll.
+    fn while_waking(&self, wake: impl FnOnce()) {
+        self.seated(|slot, _| slot.polling.set(WAKING));
+        wake();
+        self.seated(|slot, _| slot.polling.set(0));
+    }
+
     fn wake_batch(&self, mut wakers: Vec<Waker>) {
         if !wakers.is_empty() {
             self.batching.set(true);
-            self.floor.wake_all(&mut wakers);
+            self.while_waking(|| self.floor.wake_all(&mut wakers));
             self.batching.set(false);
             self.seated(|_, seat| self.policy.batch_pushed(&self.floor, &seat.queue));
         }
