@@ -1,0 +1,158 @@
+//! Which runtime a thread is inside of, and what is said where there is none.
+
+use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::thread;
+
+use shopfloor::net::{TcpListener, TcpStream, UdpSocket};
+use shopfloor::runtime::{Builder, Handle, Runtime};
+use shopfloor::task::{JoinSet, block_in_place};
+
+const NOWHERE: &str = "there is no shopfloor runtime here";
+
+/// A runtime whose worker has this name.
+fn named(name: &str) -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).thread_name(name).build().expect("threads can be started")
+}
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().build().expect("it starts no thread")
+}
+
+/// The name of the thread that runs a task of the runtime that this thread is inside of.
+fn where_spawned() -> String {
+    let task = shopfloor::spawn(async { thread::current().name().expect("workers have names").to_owned() });
+    // On a thread that runs tasks, this would stop them.
+    thread::scope(|scope| {
+        let handle = Handle::current();
+        let wait = move || handle.block_on(task).expect("it does not panic");
+        scope.spawn(wait).join().expect("it does not panic")
+    })
+}
+
+fn sentence<R>(f: impl FnOnce() -> R) -> String {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(f()))) else { panic!("it does not panic") };
+    match payload.downcast::<String>() {
+        Ok(sentence) => *sentence,
+        Err(payload) => (*payload.downcast::<&str>().expect("panics carry text")).to_owned(),
+    }
+}
+
+fn poll_once(future: impl Future) -> bool {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+#[test]
+fn outside_a_runtime_everything_that_needs_one_says_so_in_the_same_words() {
+    assert!(Handle::try_current().expect_err("there is none").to_string().starts_with(NOWHERE));
+    for sentence in [
+        sentence(Handle::current),
+        sentence(|| shopfloor::spawn(async {})),
+        sentence(|| shopfloor::task::spawn_blocking(|| {})),
+        sentence(|| JoinSet::new().spawn(async {})),
+        sentence(|| JoinSet::new().spawn_blocking(|| {})),
+        sentence(|| shopfloor::time::sleep(shopfloor::time::Duration::ZERO)),
+        sentence(|| poll_once(TcpListener::bind("127.0.0.1:0"))),
+        sentence(|| poll_once(UdpSocket::bind("127.0.0.1:0"))),
+        sentence(|| poll_once(TcpStream::connect("127.0.0.1:1"))),
+    ] {
+        assert!(sentence.starts_with(NOWHERE), "{sentence}");
+    }
+}
+
+#[test]
+fn nested_enters_of_two_runtimes_are_undone_in_order() {
+    let (outer, inner) = (named("outer"), named("inner"));
+    let is_in = |runtime: &Runtime| Handle::current().is_same(runtime.handle());
+    {
+        let _outside = outer.enter();
+        assert!(is_in(&outer));
+        {
+            let _inside = inner.enter();
+            assert!(is_in(&inner) && !is_in(&outer));
+            assert_eq!(where_spawned(), "inner");
+            {
+                let _again = outer.handle().enter();
+                assert_eq!(where_spawned(), "outer");
+            }
+            assert!(is_in(&inner));
+        }
+        assert!(is_in(&outer));
+        assert_eq!(where_spawned(), "outer");
+    }
+    assert!(Handle::try_current().is_err());
+}
+
+#[test]
+fn a_panic_leaves_the_runtime_that_was_entered() {
+    let runtime = named("left");
+    catch_unwind(AssertUnwindSafe(|| {
+        let _inside = runtime.enter();
+        panic!("on purpose");
+    }))
+    .expect_err("it panics");
+    assert!(Handle::try_current().is_err());
+    catch_unwind(AssertUnwindSafe(|| runtime.block_on(async { panic!("on purpose") })))
+        .expect_err("it panics");
+    assert!(Handle::try_current().is_err());
+}
+
+#[test]
+fn a_task_lands_on_the_runtime_that_it_is_spawned_on_and_not_on_the_spawners() {
+    let (home, other) = (named("home"), named("other"));
+    let target = other.handle().clone();
+    let places = home.block_on(home.spawn(async move {
+        let name = async || thread::current().name().map(str::to_owned);
+        let by_handle = target.spawn(async move { name().await });
+        let by_enter = {
+            let _inside = target.enter();
+            shopfloor::spawn(async move { name().await })
+        };
+        let at_home = shopfloor::spawn(async move { name().await });
+        [by_handle.await, by_enter.await, at_home.await].map(|place| place.expect("it does not panic"))
+    }));
+    let places = places.expect("it does not panic").map(|place| place.expect("workers have names"));
+    assert_eq!(places, ["other", "other", "home"]);
+}
+
+#[test]
+fn every_thread_of_a_runtime_is_inside_it() {
+    for runtime in [named("inside"), current_thread()] {
+        let own = runtime.handle().clone();
+        let is_inside = move || Handle::current().is_same(&own);
+        let (in_task, in_job) = (is_inside.clone(), is_inside.clone());
+        assert!(runtime.block_on(async { is_inside() }));
+        assert!(runtime.block_on(runtime.spawn(async move { in_task() })).expect("it does not panic"));
+        assert!(runtime.block_on(runtime.spawn_blocking(in_job)).expect("it does not panic"));
+    }
+    assert!(Handle::try_current().is_err());
+}
+
+#[test]
+fn block_on_where_tasks_run_panics_and_names_what_to_use() {
+    let other = named("other");
+    let target = other.handle().clone();
+    for runtime in [named("home"), current_thread()] {
+        let (own, target) = (runtime.handle().clone(), target.clone());
+        let in_task = {
+            let (own, target) = (own.clone(), target.clone());
+            runtime.spawn(async move {
+                [sentence(|| own.block_on(async {})), sentence(|| target.block_on(async {}))]
+            })
+        };
+        let in_root = runtime.block_on(async { sentence(|| own.block_on(pending::<()>())) });
+        let in_task = runtime.block_on(in_task).expect("it catches its panics");
+        for sentence in in_task.into_iter().chain([in_root]) {
+            assert!(sentence.starts_with("`block_on` would stop the tasks"), "{sentence}");
+            assert!(sentence.contains("`block_in_place`"), "{sentence}");
+        }
+        let job = runtime.spawn_blocking(move || own.block_on(async { 7 }));
+        assert_eq!(runtime.block_on(job).expect("a job may block"), 7);
+    }
+    let home = named("home");
+    let task = home.spawn(async move { block_in_place(|| target.block_on(async { 7 })) });
+    assert_eq!(home.block_on(task).expect("its worker was given away"), 7);
+}
