@@ -113,14 +113,16 @@ impl Floor {
         (0..self.slots.len()).for_each(|slot| self.unpark(slot));
     }
 
-    /// Wakes what a turn of the driver or the wheels has found. No lock is held and no token. The wakers of
-    /// our own tasks go first: they run no user code, and a foreign one may block.
-    pub(crate) fn wake_all(&self, wakers: &mut Vec<Waker>) {
-        wakers.extract_if(.., |waker| std::ptr::eq(waker.vtable(), &raw const WAKERS)).for_each(Waker::wake);
-        for waker in wakers.drain(..) {
-            if contain("a waker", || waker.wake()).is_none() {
-                self.mishaps.add(1);
-            }
+    /// Wakes the tasks of this kind of runtime among what a turn of the driver or the wheels has found: they go
+    /// first, because that runs no user code. No lock is held and no token.
+    pub(crate) fn wake_own(&self, wakers: &mut Vec<Waker>) {
+        wakers.extract_if(.., |waker| is_own(waker)).for_each(Waker::wake);
+    }
+
+    /// Calls a waker that is user code: it may panic or block. No lock is held and no token.
+    pub(crate) fn wake_foreign(&self, waker: Waker) {
+        if contain("a waker", || waker.wake()).is_none() {
+            self.mishaps.add(1);
         }
     }
 
@@ -136,7 +138,8 @@ impl Floor {
         let mut wakers = Vec::new();
         self.driver.shutdown(&mut wakers);
         self.timers.close(&mut wakers);
-        self.wake_all(&mut wakers);
+        self.wake_own(&mut wakers);
+        wakers.into_iter().for_each(|waker| self.wake_foreign(waker));
     }
 
     /// In Draining: closes the runtime if no task is incomplete any more. True: it is closed.
@@ -155,6 +158,11 @@ impl Floor {
             }
         }
     }
+}
+
+/// Whether a waker is one of our tasks', of whatever runtime.
+pub(crate) fn is_own(waker: &Waker) -> bool {
+    std::ptr::eq(waker.vtable(), &raw const WAKERS)
 }
 
 static WAKERS: RawWakerVTable = shopfloor_task::waker_vtable::<Floor>();

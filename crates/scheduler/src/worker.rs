@@ -8,10 +8,9 @@
 //! What is in here belongs to the thread; what others may touch is in its [`Slot`].
 
 use crate::config::{INJECTOR_BATCH, LIFO_STREAK_MAX};
-use crate::contain::contain;
 use crate::context;
 use crate::coop;
-use crate::floor::Floor;
+use crate::floor::{Floor, is_own};
 use crate::slot::{Slot, WAKING};
 use crate::spin_policy::{Round, SpinPolicy};
 use crate::wake_policy::WakePolicy;
@@ -90,8 +89,8 @@ impl Worker {
         let polling = self.seated(|slot, _| slot.polling.get()).unwrap_or(0);
         if polling > WAKING {
             self.floor.standing.lock().push(polling);
-            self.seated(|slot, _| slot.polling.set(0));
         }
+        self.seated(|slot, _| slot.polling.set(0));
         self.seat.borrow_mut().take()
     }
 
@@ -249,11 +248,11 @@ impl Worker {
     /// already in the queue.
     fn wake_joiner(&self, joiner: Waker) {
         self.joining.set(true);
-        self.while_waking(|| {
-            if contain("the waker of a joiner", || joiner.wake()).is_none() {
-                self.floor.mishaps.add(1);
-            }
-        });
+        if is_own(&joiner) {
+            joiner.wake();
+        } else {
+            self.while_waking(|| self.floor.wake_foreign(joiner));
+        }
         self.joining.set(false);
     }
 
@@ -302,7 +301,7 @@ impl Worker {
         }
     }
 
-    /// Calls wakers, of which some may be user code that blocks: to the foreman this is a poll.
+    /// Calls foreign wakers, which are user code and may block: to the foreman this is a poll.
     fn while_waking(&self, wake: impl FnOnce()) {
         self.seated(|slot, _| slot.polling.set(WAKING));
         wake();
@@ -312,9 +311,12 @@ impl Worker {
     fn wake_batch(&self, mut wakers: Vec<Waker>) {
         if !wakers.is_empty() {
             self.batching.set(true);
-            self.while_waking(|| self.floor.wake_all(&mut wakers));
+            self.floor.wake_own(&mut wakers);
             self.batching.set(false);
             self.seated(|_, seat| self.policy.batch_pushed(&self.floor, &seat.queue));
+        }
+        if !wakers.is_empty() {
+            self.while_waking(|| wakers.drain(..).for_each(|waker| self.floor.wake_foreign(waker)));
         }
         self.wakers.set(wakers);
     }

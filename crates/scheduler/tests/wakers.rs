@@ -94,7 +94,8 @@ fn wakes_inside_the_own_poll_lead_to_exactly_one_more() {
             *kept.lock() = Some(cx.waker().clone());
             if counted.get() == 1 {
                 cx.waker().wake_by_ref();
-                cx.waker().clone().wake();
+                let by_value = cx.waker().clone();
+                by_value.wake();
                 cx.waker().wake_by_ref();
             }
             Poll::Pending
