@@ -43,10 +43,13 @@ pub(crate) fn start(floor: &Arc<Floor>, seat: Seated) -> io::Result<()> {
     // The seat comes back if the thread does not start.
     let seat = Arc::new(Mutex::new(Some(seat)));
     let (theirs, crew_floor) = (Arc::clone(&seat), Arc::clone(floor));
-    let spawned = builder.spawn(move || {
+    let main = move || {
         let seat = theirs.lock().take();
         run_thread(&crew_floor, seat.expect("the starter leaves the seat to us"));
-    });
+    };
+    // std panics at a name with a zero byte in it.
+    let spawned = contain("the start of a worker", || builder.spawn(main));
+    let spawned = spawned.unwrap_or_else(|| Err(io::ErrorKind::InvalidInput.into()));
     let Err(error) = spawned.map(drop) else { return Ok(()) };
     if let Some(seat) = seat.lock().take() {
         leave(floor, seat);

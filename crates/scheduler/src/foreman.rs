@@ -4,7 +4,8 @@
 //! A slot whose poll is the same as at the last tick is *stalled*. Then:
 //! - if there is anything to do (a task in a queue or LIFO slot, a deadline that has passed, or nobody in
 //!   the driver) and a worker is parked, it wakes one, which finds the work by stealing, or goes to the driver;
-//! - at the second tick, with nobody parked, the slot counts as stuck and a stand-in is started;
+//! - at the second tick the slot counts as stuck; with nobody parked and fewer slots than wanted making progress (also
+//!   because a thread could not be started before) a stand-in is started;
 //! - after [`REPORT_AFTER`] it says once which task it is, where it was spawned, and on which worker.
 //!
 //! On a current-thread runtime it only reports: nobody else may run the tasks of that thread.
@@ -43,7 +44,7 @@ pub(crate) struct Foreman {
     pub(crate) stalls: Counter,
     /// Stand-ins started.
     pub(crate) stand_ins: Counter,
-    /// Stand-ins that could not be started.
+    /// Ticks at which a stand-in was needed and could not be had.
     pub(crate) stand_ins_missing: Counter,
     /// Turns of the driver that failed.
     driver_errors: Counter,
@@ -116,8 +117,11 @@ pub(crate) fn run(floor: &Arc<Floor>) {
     }
 }
 
+/// On a multi-thread runtime not while no thread runs any slot, because none could be started: nobody would wake the
+/// foreman to try again.
 fn all_parked(floor: &Floor) -> bool {
-    floor.idle.parked() >= floor.seats.seated()
+    let at_least = usize::from(floor.config.flavor == Flavor::MultiThread);
+    floor.idle.parked() >= floor.seats.seated().max(at_least)
 }
 
 fn look(floor: &Arc<Floor>, watched: &mut [Watched], is_short: &mut bool) {
@@ -143,7 +147,7 @@ fn look(floor: &Arc<Floor>, watched: &mut [Watched], is_short: &mut bool) {
         floor.wake_one();
     }
     let was_short = std::mem::replace(is_short, false);
-    if !parked && stuck > 0 && floor.config.flavor == Flavor::MultiThread {
+    if !parked && floor.config.flavor == Flavor::MultiThread && floor.seats.is_short() {
         *is_short = !start_stand_in(floor, was_short);
     }
 }
@@ -156,7 +160,7 @@ fn is_anything_waiting(floor: &Floor) -> bool {
         || floor.timers.earliest() <= floor.clock.now()
 }
 
-/// False if a stand-in is missing, which is counted and said unless it `was_missing` at the last tick.
+/// False if a stand-in is missing, which is counted, and said unless it `was_missing` at the last tick.
 fn start_stand_in(floor: &Arc<Floor>, was_missing: bool) -> bool {
     let error = match crew::start_if_short(floor) {
         Ok(true) => {
@@ -167,8 +171,8 @@ fn start_stand_in(floor: &Arc<Floor>, was_missing: bool) -> bool {
         Ok(false) => None,
         Err(error) => Some(error),
     };
+    floor.foreman.stand_ins_missing.add(1);
     if !was_missing {
-        floor.foreman.stand_ins_missing.add(1);
         let why = error.map_or_else(|| "all are in use".to_owned(), |error| error.to_string());
         contain("a tracing subscriber", || {
             tracing::error!(why, "no stand-in worker to be had; stuck polls slow the others down");

@@ -209,7 +209,7 @@ pub struct MetricsSnapshot {
     pub stalls: u64,
     /// Stand-in workers that were started.
     pub stand_ins_started: u64,
-    /// Times that a stand-in worker was needed and there was none.
+    /// Looks of the foreman, one every 2 ms, at which a stand-in worker was needed and there was none.
     pub stand_ins_missing: u64,
     /// Tasks that were left without a waker.
     pub orphans: u64,

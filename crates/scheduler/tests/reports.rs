@@ -3,7 +3,7 @@
 mod support;
 
 use shopfloor_protocol::sync::Mutex;
-use shopfloor_scheduler::{Id, JoinHandle, Scheduler, State, block_in_place, yield_now};
+use shopfloor_scheduler::{Config, Flavor, Id, JoinHandle, Scheduler, State, block_in_place, yield_now};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
@@ -136,6 +136,24 @@ fn a_task_in_block_in_place_runs_and_is_not_reported() {
     assert_eq!(blocked.state(), State::Running);
     drop(let_go);
     runtime.block_on(blocked).expect("runs to its end").expect_err("nothing is sent");
+}
+
+#[test]
+fn a_stand_in_that_cannot_be_had_is_said_once_and_counted_at_each_look() {
+    LazyLock::force(&KEPT);
+    let mut config = Config::new(Flavor::MultiThread, 1);
+    config.stand_ins = 0;
+    let runtime = support::runtime_with(config);
+    let handle = runtime.handle().clone();
+    let stuck = runtime.spawn(async move {
+        while handle.metrics().stand_ins_missing < 10 {
+            thread::yield_now();
+        }
+    });
+    runtime.block_on(stuck).expect("the foreman counts");
+    let reports = REPORTS.lock();
+    let in_use = |report: &&Report| report.0.get("why").is_some_and(|why| why.contains("all are in use"));
+    assert_eq!(reports.iter().filter(in_use).count(), 1, "by this test; the others have stand-ins");
 }
 
 #[test]

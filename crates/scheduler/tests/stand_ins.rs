@@ -121,22 +121,3 @@ fn a_current_thread_runtime_takes_no_stand_in() {
     let here = thread::current().id();
     assert_eq!(runtime.block_on(stuck).expect("it ends"), (here, here, 0));
 }
-
-#[test]
-fn a_stand_in_that_cannot_be_had_is_counted_once_for_each_stall() {
-    let mut config = Config::new(Flavor::MultiThread, 1);
-    config.stand_ins = 0;
-    let runtime = support::runtime_with(config);
-    let handle = runtime.handle().clone();
-    let stuck = runtime.spawn(async move {
-        while handle.metrics().stand_ins_missing == 0 {
-            thread::yield_now();
-        }
-        // Many ticks of the foreman later, as its report shows.
-        while handle.metrics().stalls == 0 {
-            thread::yield_now();
-        }
-        handle.metrics().stand_ins_missing
-    });
-    assert_eq!(runtime.block_on(stuck).expect("it ends"), 1);
-}
