@@ -111,6 +111,49 @@ pub(crate) fn outside_of_a_model(source: &Source<'_>) -> Vec<Finding> {
         .collect()
 }
 
+/// Where the numbers and words for display are.
+pub(crate) fn is_for_display(path: &str) -> bool {
+    path == "crates/protocol/src/cells.rs"
+}
+
+/// An ordering that makes an edge, where none may: what is for display must not come to be relied on.
+pub(crate) fn edges(source: &Source<'_>) -> Vec<Finding> {
+    const EDGES: [&str; 5] = ["Acquire", "Release", "AcqRel", "SeqCst", "fence"];
+    words(&source.code)
+        .filter(|word| EDGES.contains(&word.text))
+        .map(|word| {
+            let what = format!("`{}` on something for display", word.text);
+            Finding::new(source.path, source.line(word.start), what)
+        })
+        .collect()
+}
+
+/// The sources of the runtime.
+pub(crate) fn is_runtime(path: &str) -> bool {
+    path.starts_with("crates/") && path.contains("/src/")
+}
+
+/// Clocks other than the monotonic one of the standard library.
+pub(crate) fn other_clocks(source: &Source<'_>) -> Vec<Finding> {
+    const CLOCKS: [&str; 8] = [
+        "_rdtsc",
+        "__rdtscp",
+        "rdtsc",
+        "quanta",
+        "SystemTime",
+        "UNIX_EPOCH",
+        "clock_gettime",
+        "CLOCK_REALTIME",
+    ];
+    words(&source.code)
+        .filter(|word| CLOCKS.contains(&word.text))
+        .map(|word| {
+            let what = format!("`{}`: the clock of the runtime is `Instant`", word.text);
+            Finding::new(source.path, source.line(word.start), what)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +191,18 @@ mod tests {
         assert_eq!(lines(outside_of_a_model, bad), [1, 2, 3, 4]);
         let good = "fn f(it: &'static str, spawn: impl Fn()) { spawn() } #[cfg(test)] static S: u8 = 0;";
         assert_eq!(lines(outside_of_a_model, good), [0_usize; 0]);
+    }
+
+    #[test]
+    fn an_edge_on_something_for_display_is_found() {
+        let bad = "self.0.load(Ordering::Relaxed);\nself.0.store(1, Ordering::Release);\nfence(SeqCst);";
+        assert_eq!(lines(edges, bad), [2, 3, 3]);
+    }
+
+    #[test]
+    fn another_clock_is_found() {
+        let bad = "let now = Instant::now();\nlet now = SystemTime::now();\nunsafe { _rdtsc() };\n// quanta";
+        assert_eq!(lines(other_clocks, bad), [2, 3]);
     }
 
     #[test]

@@ -9,6 +9,8 @@
 //! | atomics and fences live in `crates/protocol`, locks come from it | `atomics_and_locks_come_from_the_protocol_crate` |
 //! | `SeqCst` is written on fences only | `sequential_consistency_is_for_fences_only` |
 //! | the protocol crate has no statics, threads, clocks or descriptors | `protocols_know_nothing_of_the_world` |
+//! | what is for display publishes nothing | `numbers_and_words_for_display_are_relaxed` |
+//! | the clock is `Instant` | `the_clock_is_the_monotonic_one` |
 //! | crates depend on each other along the arrows of the architecture | `crates_depend_along_the_arrows` |
 //! | the models compile the protocol against its own dependencies | `models_repeat_the_dependencies_of_the_protocol` |
 //! | one public type per name | `public_types_have_names_of_their_own` |
@@ -54,6 +56,16 @@ fn check_code(concerned: impl Fn(&str) -> bool, check: impl Fn(&Source<'_>) -> V
 
 fn is_tidy(path: &str) -> bool {
     path.starts_with("crates/shopfloor/tests/tidy/")
+}
+
+#[test]
+fn numbers_and_words_for_display_are_relaxed() {
+    check_code(code::is_for_display, code::edges);
+}
+
+#[test]
+fn the_clock_is_the_monotonic_one() {
+    check_code(code::is_runtime, code::other_clocks);
 }
 
 #[test]
