@@ -2,6 +2,7 @@
 
 mod join_set;
 mod spawn;
+mod task_local;
 
 pub use join_set::JoinSet;
 pub use shopfloor_scheduler::coop::{
@@ -11,3 +12,9 @@ pub use shopfloor_scheduler::{
     AbortHandle, Id, JoinError, JoinHandle, State, WaitReason, block_in_place, spawn_local, yield_now,
 };
 pub use spawn::{spawn, spawn_blocking};
+pub use task_local::{AccessError, LocalKey};
+
+/// Futures with a name of their own.
+pub mod futures {
+    pub use super::task_local::TaskLocalFuture;
+}
