@@ -13,6 +13,7 @@
 
 #[cfg(unix)]
 mod async_fd;
+pub(crate) mod buf_mut;
 pub(crate) mod leaf;
 
 pub use shopfloor_driver::{Interest, Ready};

@@ -5,11 +5,13 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 use std::task::{Context, Poll, ready};
 
+use bytes::BufMut;
 use polling::AsSource;
 use shopfloor_driver::Interest;
 use tokio::io::ReadBuf;
 
 use crate::context::IoWait;
+use crate::io::buf_mut::fill;
 use crate::io::leaf::LeafSource;
 
 /// A connected, non-blocking stream socket of the standard library.
@@ -136,6 +138,10 @@ impl<T: ByteStream> LeafSource<T> {
 
     pub(crate) fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.try_io(Interest::READABLE, |io| io.read_vectored(bufs))
+    }
+
+    pub(crate) fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        self.try_io(Interest::READABLE, |io| fill(buf, |free| io.read(free)))
     }
 
     pub(crate) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {

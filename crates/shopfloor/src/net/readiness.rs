@@ -202,6 +202,15 @@ macro_rules! impl_stream {
                 self.leaf.try_read_vectored(bufs)
             }
 
+            /// Reads what is there into `buf`, which is advanced by the length; 0 is the end of the stream, or
+            /// a buffer without room.
+            ///
+            /// # Errors
+            /// `WouldBlock` if nothing is there; else what the read says.
+            pub fn try_read_buf<B: bytes::BufMut>(&self, buf: &mut B) -> std::io::Result<usize> {
+                self.leaf.try_read_buf(buf)
+            }
+
             /// Writes what fits into the kernel's buffer.
             ///
             /// # Errors

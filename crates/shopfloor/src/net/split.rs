@@ -11,6 +11,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::ops::Deref;
 
+use bytes::BufMut;
 use shopfloor_protocol::sync::Arc;
 
 use super::byte_stream::{Addr, SplitStream, impl_async_read, impl_async_write};
@@ -107,6 +108,15 @@ impl<P: Deref<Target: SplitStream>> StreamReadHalf<P> {
     /// `WouldBlock` if nothing is there; else what the read says.
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.leaf().try_read_vectored(bufs)
+    }
+
+    /// Reads what is there into `buf`, which is advanced by the length; 0 is the end of the stream, or
+    /// a buffer without room.
+    ///
+    /// # Errors
+    /// `WouldBlock` if nothing is there; else what the read says.
+    pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        self.leaf().try_read_buf(buf)
     }
 
     /// The address of the peer.

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
 
+use bytes::BufMut;
 use shopfloor_driver::{Driver, SourceKind};
 use shopfloor_protocol::sync::Arc;
 use socket2::SockRef;
@@ -11,6 +12,7 @@ use tokio::io::ReadBuf;
 
 use crate::context::IoWait;
 use crate::io::Interest;
+use crate::io::buf_mut::{fill, fill_from};
 use crate::io::leaf::LeafSource;
 use crate::net::addr::{self, ToSocketAddrs};
 use crate::net::readiness::{impl_readiness, impl_std_conversion};
@@ -213,6 +215,46 @@ impl UdpSocket {
     /// `WouldBlock` if nothing is there; else what the system says.
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.leaf.try_io(Interest::READABLE, |io| io.recv_from(buf))
+    }
+
+    /// As [`recv`](Self::recv), into a buffer that is advanced by the length. A buffer without room receives
+    /// nothing, at once, and the datagram stays in the queue.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    /// No datagram is lost.
+    pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        self.leaf.io(IoWait::Read, |io| fill(buf, |free| io.recv(free))).await
+    }
+
+    /// As [`recv_buf`](Self::recv_buf), without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` if nothing is there; else what the system says.
+    pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        self.leaf.try_io(Interest::READABLE, |io| fill(buf, |free| io.recv(free)))
+    }
+
+    /// As [`recv_from`](Self::recv_from), into a buffer that is advanced by the length.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the buffer has no room, because nothing says from whom a datagram is that was not
+    /// received; else as [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    /// No datagram is lost.
+    pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
+        self.leaf.io(IoWait::Read, |io| fill_from(buf, |free| io.recv_from(free))).await
+    }
+
+    /// As [`recv_buf_from`](Self::recv_buf_from), without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` if nothing is there; else as [`recv_buf_from`](Self::recv_buf_from).
+    pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
+        self.leaf.try_io(Interest::READABLE, |io| fill_from(buf, |free| io.recv_from(free)))
     }
 
     /// As [`recv`](Self::recv), and leaves the datagram in the queue.

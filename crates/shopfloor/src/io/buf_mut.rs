@@ -1,0 +1,86 @@
+//! Reading into a growing buffer.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use bytes::BufMut;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+/// One read as a reader that is never pending, so that `read_buf` of tokio's traits does the bookkeeping of
+/// memory that is not initialised yet.
+struct OneRead<F>(F);
+
+impl<F> Unpin for OneRead<F> {}
+
+impl<F: FnMut(&mut [u8]) -> io::Result<usize>> AsyncRead for OneRead<F> {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let len = (self.get_mut().0)(buf.initialize_unfilled())?;
+        buf.advance(len);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Calls `read` on the part of `buf` that is free, initialised with zeros, and advances `buf` by the length
+/// that `read` returns. A buffer without room is not read into: the length is 0.
+pub(crate) fn fill<B: BufMut>(
+    buf: &mut B,
+    read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut reader = OneRead(read);
+    let read = pin!(reader.read_buf(buf));
+    match read.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => unreachable!("a reader that is never pending"),
+    }
+}
+
+/// As [`fill`], for a `read` that also says from whom the datagram is.
+///
+/// # Errors
+/// `InvalidInput` if the buffer has no room.
+pub(crate) fn fill_from<B: BufMut, A>(
+    buf: &mut B,
+    mut read: impl FnMut(&mut [u8]) -> io::Result<(usize, A)>,
+) -> io::Result<(usize, A)> {
+    let mut sender = None;
+    let len = fill(buf, |free| {
+        let (len, from) = read(free)?;
+        sender = Some(from);
+        Ok(len)
+    })?;
+    let no_room = || io::Error::new(io::ErrorKind::InvalidInput, "the buffer has no room");
+    sender.map(|from| (len, from)).ok_or_else(no_room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fill;
+    use std::io;
+
+    #[test]
+    fn a_vector_grows_by_what_was_read() {
+        let mut buf = b"ab".to_vec();
+        let len = fill(&mut buf, |free| {
+            free[..3].copy_from_slice(b"cde");
+            Ok(3)
+        });
+        assert_eq!(len.expect("a read"), 3);
+        assert_eq!(buf, b"abcde");
+    }
+
+    #[test]
+    fn a_failed_read_leaves_the_buffer_as_it_was() {
+        let mut buf = b"ab".to_vec();
+        let outcome = fill(&mut buf, |_| Err(io::ErrorKind::WouldBlock.into()));
+        assert_eq!(outcome.expect_err("the read fails").kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(buf, b"ab");
+    }
+
+    #[test]
+    fn a_buffer_without_room_is_not_read_into() {
+        let mut full: &mut [u8] = &mut [];
+        let len = fill(&mut full, |_| -> io::Result<usize> { panic!("there is no room to read into") });
+        assert_eq!(len.expect("no read"), 0);
+    }
+}
