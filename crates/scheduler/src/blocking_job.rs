@@ -19,11 +19,11 @@ pub(crate) struct BlockingJob {
 
 impl Job for BlockingJob {
     fn run(self) {
-        settle(self.task.run(|| {}, |_| false));
+        settle(context::while_running(self.task.id(), || self.task.run(|| {}, |_| false)));
     }
 
     fn cancel(self) {
-        settle(self.task.cancel());
+        settle(context::while_running(self.task.id(), || self.task.cancel()));
     }
 }
 

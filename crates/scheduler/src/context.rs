@@ -6,6 +6,7 @@
 
 use crate::floor::Floor;
 use crate::worker::Worker;
+use shopfloor_task::Id;
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -15,6 +16,7 @@ thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
     static BLOCKING_FORBIDDEN: Cell<bool> = const { Cell::new(false) };
     static WAIT_WORD: Cell<u64> = const { Cell::new(0) };
+    static RUNNING: Cell<Option<Id>> = const { Cell::new(None) };
 }
 
 /// The runtime that this thread is inside of.
@@ -104,6 +106,27 @@ pub(crate) fn set_wait_word(word: u64) {
 
 pub(crate) fn take_wait_word() -> u64 {
     WAIT_WORD.try_with(|cell| cell.replace(0)).unwrap_or(0)
+}
+
+/// The task that this thread polls, cancels or runs as a blocking job.
+pub(crate) fn running() -> Option<Id> {
+    // A thread whose locals are gone runs no task.
+    RUNNING.try_with(Cell::get).ok().flatten()
+}
+
+/// Runs `f`, which polls, cancels or runs the task `id`. Tasks nest: the one that was running before, which
+/// drives another runtime, is put back.
+#[inline]
+pub(crate) fn while_running<R>(id: Id, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Id>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            // As in `running`.
+            let _: Result<(), _> = RUNNING.try_with(|cell| cell.set(self.0));
+        }
+    }
+    let _restore = Restore(RUNNING.try_with(|cell| cell.replace(Some(id))).ok().flatten());
+    f()
 }
 
 /// Whether this thread runs futures, so that blocking it would silence them.

@@ -40,6 +40,9 @@ pub(crate) struct Floor {
     pub(crate) seats: Seats,
     pub(crate) foreman: Foreman,
     pub(crate) blocking: BlockingPool<BlockingJob>,
+    /// Tasks that were spawned by a thread without a slot, and that ended on one.
+    pub(crate) spawned_outside: Counter,
+    pub(crate) done_outside: Counter,
     /// Tasks that were left without a waker.
     pub(crate) orphans: Counter,
     /// Panics of user code that no join handle could be told of.
@@ -73,6 +76,8 @@ impl Floor {
             seats: Seats::new(config.workers, slots),
             foreman: Foreman::new(),
             blocking: BlockingPool::new(crate::blocking_job::pool_config(&config, floor)),
+            spawned_outside: Counter::new(),
+            done_outside: Counter::new(),
             orphans: Counter::new(),
             mishaps: Counter::new(),
             config,
@@ -82,6 +87,15 @@ impl Floor {
     /// Every list of tasks.
     pub(crate) fn rosters(&self) -> impl Iterator<Item = &TaskList<Floor>> {
         self.slots.iter().map(|slot| &slot.roster).chain([&self.outside])
+    }
+
+    /// Tasks that have been spawned and not ended, about: the counts of several threads are not read at once.
+    pub(crate) fn tasks_alive(&self) -> usize {
+        let sum = |here: &Counter, count: fn(&Slot) -> &Counter| {
+            self.slots.iter().fold(here.get(), |sum, slot| sum.wrapping_add(count(slot).get()))
+        };
+        let done = sum(&self.done_outside, |slot| &slot.done);
+        sum(&self.spawned_outside, |slot| &slot.spawned).saturating_sub(done) as usize
     }
 
     /// Whether a queue that any worker may take from holds a task. LIFO slots do not count: nobody is woken

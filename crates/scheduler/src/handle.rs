@@ -13,7 +13,7 @@ use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_task::{Host, Kind};
 use std::any::Any;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 /// A reference to a runtime, through which anything may be spawned on it. It does not keep the runtime open: what
@@ -89,6 +89,10 @@ impl Handle {
         let (task, join) =
             unsafe { shopfloor_task::spawn(floor, roster, Kind::Async, Location::caller(), future) };
         if let Some(task) = task {
+            match slot {
+                Some(slot) => floor.slots[slot].spawned.bump(),
+                None => floor.spawned_outside.add(1),
+            }
             floor.schedule(task);
         }
         JoinHandle::new(join, WaitReason::Join)
@@ -172,12 +176,13 @@ impl Handle {
         Arc::ptr_eq(&self.floor, &other.floor)
     }
 
-    /// Numbers that the runtime counts anyway.
+    /// What the runtime has counted up to now. A snapshot: ask again for later numbers.
     pub fn metrics(&self) -> MetricsSnapshot {
         let floor = &*self.floor;
         MetricsSnapshot {
             workers: floor.config.workers,
             tasks: floor.rosters().map(|roster| roster.lock().len()).sum(),
+            tasks_alive: floor.tasks_alive(),
             polls: floor.slots.iter().map(|slot| slot.polls.get()).sum(),
             injector_len: floor.injector.len(),
             workers_parked: floor.idle.parked(),
@@ -199,6 +204,8 @@ pub struct MetricsSnapshot {
     pub workers: usize,
     /// Tasks whose memory is in use, done ones with a handle or waker left included.
     pub tasks: usize,
+    /// Tasks that have been spawned and not ended. Blocking jobs do not count.
+    pub tasks_alive: usize,
     /// Polls since the start.
     pub polls: u64,
     /// Tasks in the injector.
@@ -218,6 +225,27 @@ pub struct MetricsSnapshot {
     /// Threads of the blocking pool.
     pub blocking_threads: usize,
 }
+
+impl MetricsSnapshot {
+    /// Workers that were asked for; 1 on a current-thread runtime.
+    pub fn num_workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Tasks that have been spawned and not ended. Blocking jobs do not count.
+    pub fn num_alive_tasks(&self) -> usize {
+        self.tasks_alive
+    }
+
+    /// Tasks that wait in the queue that all workers share, the injector.
+    pub fn global_queue_depth(&self) -> usize {
+        self.injector_len
+    }
+}
+
+// A panic of the user's code ends in its task and leaves nothing half changed in the runtime.
+impl UnwindSafe for Handle {}
+impl RefUnwindSafe for Handle {}
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@ use crate::coop;
 use crate::wait::{self, WaitReason};
 use shopfloor_task::{Id, Join, JoinError, State, TaskRef};
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -140,6 +140,12 @@ impl<T> Future for JoinHandle<T> {
         polled
     }
 }
+
+// A panic of the user's code ends in its task and leaves no task half changed; the output is moved out whole.
+impl<T> UnwindSafe for JoinHandle<T> {}
+impl<T> RefUnwindSafe for JoinHandle<T> {}
+impl UnwindSafe for AbortHandle {}
+impl RefUnwindSafe for AbortHandle {}
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,6 +20,9 @@ pub(crate) struct Slot {
     pub(crate) roster: TaskList<Floor>,
     /// Polls that ended here. The thread that runs the slot writes it.
     pub(crate) polls: Counter,
+    /// Tasks that were spawned here, and that ended here. As `polls`.
+    pub(crate) spawned: Counter,
+    pub(crate) done: Counter,
     /// The id of the task that is being polled, [`WAKING`], or 0 for none. As `polls`.
     pub(crate) polling: Word,
     /// The owner's end of the queue while no thread runs the slot.
@@ -35,6 +38,8 @@ impl Slot {
             parker: Parker::new(),
             roster: TaskList::new(CellList::new()),
             polls: Counter::new(),
+            spawned: Counter::new(),
+            done: Counter::new(),
             polling: Word::new(0),
             vacant: Mutex::new(Some(queue)),
         }

@@ -209,7 +209,8 @@ impl Worker {
     pub(crate) fn run(&self, task: Notified) {
         self.yielded.set(false);
         context::set_wait_word(0);
-        let id = task.id().as_u64();
+        let task_id = task.id();
+        let id = task_id.as_u64();
         // Not before: a task that is set aside is not running.
         let before_poll = || {
             self.seated(|slot, _| slot.polling.set(id));
@@ -219,7 +220,7 @@ impl Worker {
             self.yielded.get()
         };
         let started = self.policy.poll_started();
-        let ran = coop::budget(|| task.run(before_poll, after_poll));
+        let ran = context::while_running(task_id, || coop::budget(|| task.run(before_poll, after_poll)));
         self.policy.poll_ended(started);
         let kept_slot = self.seated(|slot, _| {
             slot.polling.set(0);
@@ -228,12 +229,21 @@ impl Worker {
         if kept_slot.is_none() {
             self.floor.standing.lock().retain(|&standing| standing != id);
         }
+        if matches!(ran, Ran::Done(_)) {
+            self.count_done();
+        }
         match ran {
             Ran::Left | Ran::Done(None) => {}
             Ran::Again(task) => self.push_back(task),
             Ran::Done(Some(joiner)) => self.wake_joiner(joiner),
         }
         self.seated(|_, seat| self.policy.look_again(&self.floor, &seat.queue));
+    }
+
+    fn count_done(&self) {
+        if self.seated(|slot, _| slot.done.bump()).is_none() {
+            self.floor.done_outside.add(1);
+        }
     }
 
     /// To the end of the queue; to the injector while the slot is given away.

@@ -1,6 +1,7 @@
 //! The runtime for tasks that are not `Send`.
 
-use shopfloor_scheduler::{EnterGuard, Handle, JoinHandle, LocalScheduler, ShutdownReport};
+use shopfloor_scheduler::{EnterGuard, Handle, JoinHandle, LocalScheduler, MetricsSnapshot, ShutdownReport};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 /// A current-thread runtime that stays on its thread, so that its tasks may hold what is not `Send`. Made by
@@ -38,6 +39,11 @@ impl LocalRuntime {
         self.0.enter()
     }
 
+    /// What the runtime has counted up to now. A snapshot: ask again for later numbers.
+    pub fn metrics(&self) -> MetricsSnapshot {
+        self.handle().metrics()
+    }
+
     /// As [`Runtime::shutdown_timeout`](super::Runtime::shutdown_timeout).
     pub fn shutdown_timeout(self, timeout: Duration) -> ShutdownReport {
         self.0.shutdown_timeout(timeout)
@@ -48,3 +54,7 @@ impl LocalRuntime {
         self.0.shutdown_background();
     }
 }
+
+// As with [`Handle`].
+impl UnwindSafe for LocalRuntime {}
+impl RefUnwindSafe for LocalRuntime {}

@@ -1,8 +1,9 @@
 //! The runtime as a value.
 
 use super::Builder;
-use shopfloor_scheduler::{EnterGuard, Handle, JoinHandle, Scheduler, ShutdownReport};
+use shopfloor_scheduler::{EnterGuard, Handle, JoinHandle, MetricsSnapshot, Scheduler, ShutdownReport};
 use std::io;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 /// Threads that run tasks, a driver for their I/O, timers, and a pool for blocking code.
@@ -63,6 +64,11 @@ impl Runtime {
         self.0.enter()
     }
 
+    /// What the runtime has counted up to now. A snapshot: ask again for later numbers.
+    pub fn metrics(&self) -> MetricsSnapshot {
+        self.handle().metrics()
+    }
+
     /// Shuts down, waits at most `timeout` for polls and blocking jobs under way, and says what is left.
     pub fn shutdown_timeout(self, timeout: Duration) -> ShutdownReport {
         self.0.shutdown_timeout(timeout)
@@ -73,3 +79,7 @@ impl Runtime {
         self.0.shutdown_background();
     }
 }
+
+// As with [`Handle`].
+impl UnwindSafe for Runtime {}
+impl RefUnwindSafe for Runtime {}

@@ -9,7 +9,8 @@ pub use shopfloor_scheduler::coop::{
     Coop, Unconstrained, consume_budget, cooperative, has_budget_remaining, unconstrained,
 };
 pub use shopfloor_scheduler::{
-    AbortHandle, Id, JoinError, JoinHandle, State, WaitReason, block_in_place, spawn_local, yield_now,
+    AbortHandle, Id, JoinError, JoinHandle, State, WaitReason, block_in_place, id, spawn_local, try_id,
+    yield_now,
 };
 pub use spawn::{spawn, spawn_blocking};
 pub use task_local::{AccessError, LocalKey};
