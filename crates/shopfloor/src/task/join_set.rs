@@ -279,8 +279,22 @@ where
     /// Outside a runtime.
     fn from_iter<I: IntoIterator<Item = F>>(futures: I) -> Self {
         let mut set = Self::new();
-        futures.into_iter().for_each(|future| drop(set.spawn(future)));
+        set.extend(futures);
         set
+    }
+}
+
+impl<T, F> Extend<F> for JoinSet<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    /// Spawns each future.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    fn extend<I: IntoIterator<Item = F>>(&mut self, futures: I) {
+        futures.into_iter().for_each(|future| drop(self.spawn(future)));
     }
 }
 
