@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use shopfloor::io::{AsyncReadExt, AsyncWriteExt};
+use shopfloor::net::unix::SocketAddr;
 use shopfloor::net::{UnixDatagram, UnixListener, UnixStream};
 
 use crate::on_both_runtimes;
@@ -120,5 +121,53 @@ fn datagrams_go_to_paths_and_name_their_sender() {
         unbound.connect(&there.0).expect("a peer");
         assert_eq!(unbound.try_send(b"hi").expect("room"), 2);
         assert_eq!(b.recv(&mut datagram).await.expect("a datagram"), 2);
+    });
+}
+
+#[test]
+fn a_listener_and_its_clients_meet_at_an_address() {
+    on_both_runtimes(|| async {
+        let path = SocketPath::new("address");
+        let addr = SocketAddr::from_pathname(&path.0).expect("an address");
+        let listener = UnixListener::bind_addr(&addr).expect("a listener");
+        assert_eq!(UnixListener::bind_addr(&addr).expect_err("taken").kind(), ErrorKind::AddrInUse);
+        let mut client = UnixStream::connect_addr(&addr).await.expect("a connection");
+        assert_eq!(client.peer_addr().expect("an address").as_pathname(), Some(path.0.as_path()));
+        let (mut server, _) = listener.accept().await.expect("a connection");
+        client.write_all(b"hi").await.expect("a write");
+        let mut word = [0; 2];
+        server.read_exact(&mut word).await.expect("a read");
+        assert_eq!(&word, b"hi");
+        // A client that was not bound has an address without a name.
+        let nameless = client.local_addr().expect("an address");
+        let error = UnixStream::connect_addr(&nameless).await.expect_err("it has no name");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn abstract_addresses_are_given_as_addresses_or_as_paths_that_begin_with_a_zero_byte() {
+    use std::ffi::OsString;
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::ffi::OsStringExt;
+    on_both_runtimes(|| async {
+        // A zero byte inside is part of the name.
+        let name = format!("shopfloor-{}\0abstract", std::process::id());
+        let addr = SocketAddr::from_abstract_name(&name).expect("an address");
+        let path = PathBuf::from(OsString::from_vec(format!("\0{name}").into_bytes()));
+        for by_path in [false, true] {
+            let listener = if by_path { UnixListener::bind(&path) } else { UnixListener::bind_addr(&addr) };
+            let listener = listener.expect("a listener");
+            let at = listener.local_addr().expect("an address");
+            assert_eq!(at.as_abstract_name(), Some(name.as_bytes()));
+            let first = UnixStream::connect_addr(&addr).await.expect("a connection");
+            let second = UnixStream::connect(&path).await.expect("a connection");
+            for client in [first, second] {
+                let peer = client.peer_addr().expect("an address");
+                assert_eq!(peer.as_abstract_name(), Some(name.as_bytes()));
+                listener.accept().await.expect("a connection");
+            }
+        }
     });
 }

@@ -28,7 +28,8 @@ impl UnixListener {
         Self { leaf: LeafSource::new(io, driver, SourceKind::Other) }
     }
 
-    /// Listens at `path`, which must not exist yet.
+    /// Listens at `path`, which must not exist yet. On Linux a path that begins with a zero byte is an
+    /// abstract address.
     ///
     /// # Errors
     /// What the system says, above all that the path exists.
@@ -37,8 +38,20 @@ impl UnixListener {
     /// Outside a runtime.
     #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
+        Self::bind_addr(&address(path.as_ref())?)
+    }
+
+    /// Listens at an address, which may be an abstract one.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    #[track_caller]
+    pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<Self> {
         let driver = context::current_driver();
-        let io = net::UnixListener::bind(path)?;
+        let io = net::UnixListener::bind_addr(socket_addr)?;
         io.set_nonblocking(true)?;
         Ok(Self::on(io, &driver))
     }
@@ -79,6 +92,22 @@ impl UnixListener {
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.leaf.get_ref().take_error()
     }
+}
+
+/// The address that a path stands for.
+fn address(path: &Path) -> io::Result<SocketAddr> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        #[cfg(target_os = "android")]
+        use std::os::android::net::SocketAddrExt;
+        #[cfg(target_os = "linux")]
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::ffi::OsStrExt;
+        if let Some(name) = path.as_os_str().as_bytes().strip_prefix(b"\0") {
+            return SocketAddr::from_abstract_name(name);
+        }
+    }
+    SocketAddr::from_pathname(path)
 }
 
 fn accept_nonblocking(listener: &net::UnixListener) -> io::Result<(net::UnixStream, SocketAddr)> {

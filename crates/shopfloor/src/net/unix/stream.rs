@@ -45,7 +45,7 @@ impl UnixStream {
         Self { leaf: LeafSource::new(io, driver, SourceKind::Other) }
     }
 
-    /// Connects to the socket at `path`.
+    /// Connects to the socket at `path`. On Linux a path that begins with a zero byte is an abstract address.
     ///
     /// # Errors
     /// What the system says. Linux refuses at once (`WouldBlock`) when the listener's backlog is full.
@@ -56,10 +56,28 @@ impl UnixStream {
     /// # Cancel safety
     /// A connection under way is closed.
     pub async fn connect<P: AsRef<Path>>(path: P) -> io::Result<Self> {
+        Self::connect_to(&SockAddr::unix(path)?)
+    }
+
+    /// Connects to the socket at an address, which may be an abstract one.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect); `InvalidInput` if the address has no name.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    ///
+    /// # Cancel safety
+    /// A connection under way is closed.
+    pub async fn connect_addr(socket_addr: &SocketAddr) -> io::Result<Self> {
+        Self::connect_to(&sock_addr(socket_addr)?)
+    }
+
+    fn connect_to(addr: &SockAddr) -> io::Result<Self> {
         let driver = context::current_driver();
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
-        socket.connect(&SockAddr::unix(path)?)?;
+        socket.connect(addr)?;
         Ok(Self::on(socket.into(), &driver))
     }
 
@@ -103,4 +121,28 @@ impl UnixStream {
     pub fn peer_cred(&self) -> io::Result<super::UCred> {
         super::UCred::of_peer(self.leaf.get_ref())
     }
+}
+
+/// The form in which the system's `connect` takes an address.
+fn sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
+    if let Some(path) = addr.as_pathname() {
+        return SockAddr::unix(path);
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(name) = abstract_name(addr) {
+        return SockAddr::unix(name);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "a socket without a name cannot be connected to"))
+}
+
+/// The name of an abstract address, after the zero byte that tells it from a path.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn abstract_name(addr: &SocketAddr) -> Option<std::ffi::OsString> {
+    #[cfg(target_os = "android")]
+    use std::os::android::net::SocketAddrExt;
+    #[cfg(target_os = "linux")]
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::ffi::OsStringExt;
+    let name = addr.as_abstract_name()?;
+    Some(std::ffi::OsString::from_vec([b"\0", name].concat()))
 }
