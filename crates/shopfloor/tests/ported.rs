@@ -1,6 +1,12 @@
 //! A program that is written once, with the name of the crate left open, and runs on tokio and on shopfloor.
+#![cfg(unix)]
+
+#[path = "net/child.rs"]
+mod child;
 
 use std::collections::BTreeSet;
+
+use rustix::process::{Signal, getpid, kill_process};
 
 /// The program, for one crate.
 macro_rules! program {
@@ -214,12 +220,31 @@ macro_rules! program {
                 let mut outputs = set.join_all().await;
                 outputs.sort();
                 assert_eq!(outputs, [0, 1, 2, 3]);
-                let mut quit = signal(SignalKind::user_defined1()).expect("a handler");
-                $runtime::select! {
-                    biased;
-                    _ = quit.recv() => panic!("nobody sends a signal"),
-                    _ = $runtime::signal::ctrl_c() => panic!("nobody interrupts"),
-                    () = std::future::ready(()) => {}
+            }
+
+            /// Waits for a Ctrl-C and another signal, both sent by `send`.
+            pub(super) fn signals(send: fn(SignalKind)) {
+                for runtime in runtimes() {
+                    runtime.block_on(async {
+                        let mut hangup = signal(SignalKind::hangup()).expect("a handler");
+                        $runtime::select! {
+                            biased;
+                            _ = hangup.recv() => panic!("nobody has sent it"),
+                            _ = $runtime::signal::ctrl_c() => panic!("nobody has interrupted"),
+                            () = std::future::ready(()) => {}
+                        }
+                        let interrupt = $runtime::signal::ctrl_c();
+                        $runtime::pin!(interrupt);
+                        let sending = async {
+                            send(SignalKind::interrupt());
+                            send(SignalKind::hangup());
+                        };
+                        // Polled in this order: whoever waits is there before the signals are sent.
+                        let (interrupted, hung_up, ()) =
+                            $runtime::join!(biased; interrupt, hangup.recv(), sending);
+                        interrupted.expect("a Ctrl-C");
+                        hung_up.expect("a hangup");
+                    });
                 }
             }
 
@@ -269,4 +294,22 @@ fn a_program_for_tokio_does_the_same_here_when_only_the_name_of_the_crate_change
     assert_eq!(parts.len(), 12, "six parts on each of two runtimes");
     assert_eq!(parts, tokio::run());
     assert_eq!(BTreeSet::from_iter(parts).len(), 6);
+}
+
+/// Sends a signal to this process.
+macro_rules! send {
+    ($runtime:ident) => {
+        |kind: ::$runtime::signal::unix::SignalKind| {
+            let signal = Signal::from_named_raw(kind.as_raw_value()).expect("it has a name");
+            kill_process(getpid(), signal).expect("a signal to ourselves");
+        }
+    };
+}
+
+#[test]
+fn signals_end_the_same_waits() {
+    child::in_a_child("signals_end_the_same_waits", || {
+        shopfloor::signals(send!(shopfloor));
+        tokio::signals(send!(tokio));
+    });
 }

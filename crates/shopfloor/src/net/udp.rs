@@ -217,8 +217,8 @@ impl UdpSocket {
         self.leaf.try_io(Interest::READABLE, |io| io.recv_from(buf))
     }
 
-    /// As [`recv`](Self::recv), into a buffer that is advanced by the length. A buffer without room receives
-    /// nothing, at once, and the datagram stays in the queue.
+    /// As [`recv`](Self::recv), into the room that `buf` has now; `buf` is advanced by the length. What does
+    /// not fit is lost, so a vector needs the room reserved before.
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
@@ -237,11 +237,10 @@ impl UdpSocket {
         self.leaf.try_io(Interest::READABLE, |io| fill(buf, |free| io.recv(free)))
     }
 
-    /// As [`recv_from`](Self::recv_from), into a buffer that is advanced by the length.
+    /// As [`recv_buf`](Self::recv_buf), and says from whom the datagram is.
     ///
     /// # Errors
-    /// `InvalidInput` if the buffer has no room, because nothing says from whom a datagram is that was not
-    /// received; else as [`recv`](Self::recv).
+    /// As [`recv`](Self::recv).
     ///
     /// # Cancel safety
     /// No datagram is lost.
@@ -382,12 +381,13 @@ fn peek_sender(socket: &net::UdpSocket) -> io::Result<SocketAddr> {
 
 /// Getters and setters that pass an option of the socket through.
 macro_rules! socket_options {
-    ($($what:literal $get:ident, $set:ident = $via:ident, $set_via:ident: $value:ty;)*) => {
+    ($($(#[$cfg:meta])* $what:literal $get:ident, $set:ident = $via:ident, $set_via:ident: $value:ty;)*) => {
         impl UdpSocket {$(
             #[doc = concat!("Gets ", $what, ".")]
             ///
             /// # Errors
             /// What the system says.
+            $(#[$cfg])*
             pub fn $get(&self) -> io::Result<$value> {
                 SockRef::from(self.leaf.get_ref()).$via()
             }
@@ -396,6 +396,7 @@ macro_rules! socket_options {
             ///
             /// # Errors
             /// What the system says.
+            $(#[$cfg])*
             pub fn $set(&self, value: $value) -> io::Result<()> {
                 SockRef::from(self.leaf.get_ref()).$set_via(value)
             }
@@ -416,4 +417,26 @@ socket_options! {
         ttl, set_ttl = ttl_v4, set_ttl_v4: u32;
     "the type of service of IPv4 datagrams (`IP_TOS`)"
         tos_v4, set_tos_v4 = tos_v4, set_tos_v4: u32;
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "macos"))]
+    "the traffic class of IPv6 datagrams (`IPV6_TCLASS`)"
+        tclass_v6, set_tclass_v6 = tclass_v6, set_tclass_v6: u32;
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl UdpSocket {
+    /// The network interface to which the socket is bound, if any (`SO_BINDTODEVICE`).
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
+        SockRef::from(self.leaf.get_ref()).device()
+    }
+
+    /// Binds the socket to a network interface, or to none (`SO_BINDTODEVICE`).
+    ///
+    /// # Errors
+    /// What the system says, above all that the process may not.
+    pub fn bind_device(&self, interface: Option<&[u8]>) -> io::Result<()> {
+        SockRef::from(self.leaf.get_ref()).bind_device(interface)
+    }
 }

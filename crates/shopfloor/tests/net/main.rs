@@ -5,6 +5,7 @@
 
 mod async_fd;
 mod batch;
+mod buf_mut;
 mod child;
 mod leaf;
 mod listener;

@@ -142,3 +142,29 @@ fn options_are_those_of_the_system() {
         assert!(socket.peer_addr().is_err(), "it has no peer");
     });
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_traffic_class_is_that_of_the_system() {
+    on_both_runtimes(|| async {
+        let socket = UdpSocket::bind("[::1]:0").await.expect("a socket");
+        socket.set_tclass_v6(96).expect("an option");
+        assert_eq!(socket.tclass_v6().expect("an option"), 96);
+        assert_eq!(socket2::SockRef::from(&socket).tclass_v6().expect("an option"), 96);
+    });
+}
+
+/// Whether a process without privileges may bind to an interface depends on the kernel.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_socket_is_bound_to_an_interface_that_exists() {
+    on_both_runtimes(|| async {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+        assert_eq!(socket.device().expect("an option"), None);
+        socket.bind_device(Some(b"no-such-device")).expect_err("there is no such interface");
+        match socket.bind_device(Some(b"lo")) {
+            Ok(()) => assert_eq!(socket.device().expect("an option").as_deref(), Some(&b"lo"[..])),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::PermissionDenied),
+        }
+    });
+}

@@ -226,8 +226,8 @@ impl UnixDatagram {
         self.leaf.try_io(Interest::READABLE, |io| io.recv_from(buf))
     }
 
-    /// As [`recv`](Self::recv), into a buffer that is advanced by the length. A buffer without room receives
-    /// nothing, at once, and the datagram stays in the queue.
+    /// As [`recv`](Self::recv), into the room that `buf` has now; `buf` is advanced by the length. What does
+    /// not fit is lost, so a vector needs the room reserved before.
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
@@ -246,11 +246,10 @@ impl UnixDatagram {
         self.leaf.try_io(Interest::READABLE, |io| fill(buf, |free| io.recv(free)))
     }
 
-    /// As [`recv_from`](Self::recv_from), into a buffer that is advanced by the length.
+    /// As [`recv_buf`](Self::recv_buf), and says from whom the datagram is.
     ///
     /// # Errors
-    /// `InvalidInput` if the buffer has no room, because nothing says from whom a datagram is that was not
-    /// received; else as [`recv`](Self::recv).
+    /// As [`recv`](Self::recv).
     ///
     /// # Cancel safety
     /// No datagram is lost.
