@@ -17,7 +17,7 @@ pub(crate) fn shutdown_error() -> io::Error {
     io::Error::other(ShutDown)
 }
 
-/// True if an operation failed because it would have waited and the driver of its source was shut down.
+/// Whether an operation failed because it would have waited and the driver of its source was shut down.
 pub fn is_shutdown_error(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<ShutDown>())
 }

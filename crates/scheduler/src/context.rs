@@ -67,6 +67,11 @@ pub(crate) fn current() -> Option<Current> {
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
 
+/// Whether the locals of this thread are there, as they are until it ends.
+pub(crate) fn has_locals() -> bool {
+    CURRENT.try_with(|_| ()).is_ok()
+}
+
 /// Calls `f` with the worker that this thread is, if it is one of `floor` and has a slot.
 ///
 /// `f` runs no user code: the thread's context is borrowed meanwhile.

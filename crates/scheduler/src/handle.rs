@@ -25,10 +25,27 @@ pub struct Handle {
 
 /// There is no runtime here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TryCurrentError(());
+pub struct TryCurrentError {
+    has_locals: bool,
+}
+
+impl TryCurrentError {
+    /// Whether the thread is inside no runtime.
+    pub fn is_missing_context(&self) -> bool {
+        self.has_locals
+    }
+
+    /// Whether the thread is ending, so that nothing is known of its runtime any more.
+    pub fn is_thread_local_destroyed(&self) -> bool {
+        !self.has_locals
+    }
+}
 
 impl fmt::Display for TryCurrentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.has_locals {
+            return f.write_str("the thread is ending, and is inside no shopfloor runtime any more");
+        }
         f.write_str("there is no shopfloor runtime here: call this from a task, inside `Runtime::block_on`, or under `Runtime::enter`")
     }
 }
@@ -53,7 +70,9 @@ impl Handle {
     /// # Errors
     /// Outside a runtime.
     pub fn try_current() -> Result<Self, TryCurrentError> {
-        context::current().map(|current| Self { floor: current.floor }).ok_or(TryCurrentError(()))
+        context::current()
+            .map(|current| Self { floor: current.floor })
+            .ok_or(TryCurrentError { has_locals: context::has_locals() })
     }
 
     /// Makes this the thread's runtime while the guard lives, for `spawn`, timers and sockets.
@@ -136,22 +155,26 @@ impl Handle {
     }
 
     /// The driver, if it is a `D`.
+    #[doc(hidden)]
     pub fn driver<D: Driver>(&self) -> Option<Arc<D>> {
         let driver: Arc<dyn Any + Send + Sync> = Arc::clone(&self.floor.driver) as _;
         driver.downcast().ok()
     }
 
     /// The wheels that hold this runtime's timers.
+    #[doc(hidden)]
     pub fn timers(&self) -> &Wheels {
         &self.floor.timers
     }
 
     /// The clock by which they turn.
+    #[doc(hidden)]
     pub fn clock(&self) -> &Clock {
         &self.floor.clock
     }
 
     /// The wheel in which this thread files its timers.
+    #[doc(hidden)]
     pub fn wheel(&self) -> usize {
         let floor = &*self.floor;
         context::with_worker(floor, |worker| worker.slot()).flatten().unwrap_or(floor.timers.outside())
@@ -159,6 +182,7 @@ impl Handle {
 
     /// To be called when a timer was filed in `wheel`: a thread that is no worker has the driver look at it at
     /// once, a worker looks itself before it parks.
+    #[doc(hidden)]
     pub fn timer_filed(&self, wheel: usize) {
         let floor = &*self.floor;
         if wheel == floor.timers.outside() && floor.timers.must_interrupt(wheel) {

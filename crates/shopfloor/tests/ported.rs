@@ -217,9 +217,10 @@ macro_rules! program {
                 assert_eq!(task.await.expect("the value is there"), 7);
                 let mut set: JoinSet<u32> = (0..3).map(|number| async move { number }).collect();
                 set.spawn_blocking(|| 3);
+                set.extend([std::future::ready(4), std::future::ready(5)]);
                 let mut outputs = set.join_all().await;
                 outputs.sort();
-                assert_eq!(outputs, [0, 1, 2, 3]);
+                assert_eq!(outputs, [0, 1, 2, 3, 4, 5]);
             }
 
             /// Waits for a Ctrl-C and another signal, both sent by `send`.

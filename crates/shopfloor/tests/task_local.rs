@@ -1,6 +1,6 @@
 //! Values that belong to a task.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -102,7 +102,10 @@ fn outside_a_scope_with_panics_and_a_borrowed_key_opens_no_scope() {
     catch_unwind(|| NUMBER.get()).expect_err("there is no value");
     NUMBER.sync_scope(1, || {
         NUMBER.with(|_| {
-            catch_unwind(AssertUnwindSafe(|| NUMBER.sync_scope(2, || ()))).expect_err("it is borrowed");
+            let ran = Cell::new(false);
+            let scope = AssertUnwindSafe(|| NUMBER.sync_scope(2, || ran.set(true)));
+            catch_unwind(scope).expect_err("it is borrowed");
+            assert!(!ran.get());
         });
         assert_eq!(NUMBER.get(), 1);
     });

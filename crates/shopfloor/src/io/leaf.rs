@@ -7,6 +7,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
@@ -23,6 +24,11 @@ use crate::context::{self, IoWait};
 pub struct LeafSource<T: AsSource> {
     source: Source<T>,
 }
+
+// A panic of the user's code leaves no source half changed: none runs while the driver's locks are held, and
+// the rest of a source is a word of state.
+impl<T: AsSource> UnwindSafe for LeafSource<T> {}
+impl<T: AsSource> RefUnwindSafe for LeafSource<T> {}
 
 impl IoWait {
     pub(crate) fn direction(self) -> Direction {

@@ -255,6 +255,12 @@ macro_rules! impl_stream {
             }
         }
 
+        impl AsRef<$stream> for $stream {
+            fn as_ref(&self) -> &$stream {
+                self
+            }
+        }
+
         impl_async_read!([] $stream);
         impl_async_write!([] $stream);
     };

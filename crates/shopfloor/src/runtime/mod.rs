@@ -14,6 +14,7 @@ mod owner;
 pub use builder::{Builder, IoBackend};
 pub use local::LocalRuntime;
 pub use owner::Runtime;
+pub use shopfloor_driver::is_shutdown_error as is_rt_shutdown_err;
 pub use shopfloor_scheduler::blocking::BlockingReport;
 pub use shopfloor_scheduler::{
     EnterGuard, Flavor as RuntimeFlavor, Handle, MetricsSnapshot, ShutdownReport, TryCurrentError,

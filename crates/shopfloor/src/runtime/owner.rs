@@ -28,7 +28,8 @@ impl Runtime {
         self.0.handle()
     }
 
-    /// Spawns a task.
+    /// Spawns a task. It runs whether or not the handle is awaited; dropping the handle detaches it. On a
+    /// current-thread runtime it runs while some thread is in [`block_on`](Self::block_on).
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -39,6 +40,9 @@ impl Runtime {
     }
 
     /// Runs a closure that may block on a thread of the blocking pool.
+    ///
+    /// If the pool's queue is full, or there is no thread and none can be started, the handle reports
+    /// cancellation and a `tracing` event says why.
     #[track_caller]
     pub fn spawn_blocking<F, R>(&self, closure: F) -> JoinHandle<R>
     where

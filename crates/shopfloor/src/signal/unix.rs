@@ -38,6 +38,18 @@ impl SignalKind {
     }
 }
 
+impl From<c_int> for SignalKind {
+    fn from(signal_number: c_int) -> Self {
+        Self::from_raw(signal_number)
+    }
+}
+
+impl From<SignalKind> for c_int {
+    fn from(kind: SignalKind) -> Self {
+        kind.as_raw_value()
+    }
+}
+
 macro_rules! kinds {
     ($($name:ident = $signal:ident, $meaning:literal;)*) => {
         impl SignalKind {$(

@@ -289,7 +289,7 @@ where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
-    /// Spawns each future.
+    /// Spawns each future, beside the tasks that are in the set.
     ///
     /// # Panics
     /// Outside a runtime.

@@ -15,6 +15,14 @@ pub use shopfloor_scheduler::{
 pub use spawn::{spawn, spawn_blocking};
 pub use task_local::{AccessError, LocalKey};
 
+/// The cooperative budget: what a task may do in one poll before it lets others run.
+pub mod coop {
+    pub use shopfloor_scheduler::coop::{
+        Coop, RestoreOnPending, Unconstrained, consume_budget, cooperative, has_budget_remaining,
+        poll_proceed, unconstrained,
+    };
+}
+
 /// Futures with a name of their own.
 pub mod futures {
     pub use super::task_local::TaskLocalFuture;

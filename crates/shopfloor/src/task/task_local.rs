@@ -14,7 +14,7 @@ use std::thread;
 
 use pin_project_lite::pin_project;
 
-/// Declares [`LocalKey`](crate::task::LocalKey)s: statics with a value for each task, in the syntax of
+/// Declares [keys](crate::task::LocalKey): statics with a value for each task, in the syntax of
 /// `thread_local!` without initial values.
 ///
 /// ```

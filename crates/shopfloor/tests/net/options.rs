@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use shopfloor::net::{TcpListener, TcpSocket, lookup_host};
+use shopfloor::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
 use crate::on_both_runtimes;
 use crate::stream::connected;
@@ -83,5 +83,30 @@ fn zero_linger_resets_the_connection() {
         server.readable().await.expect("readiness");
         let error = server.try_read(&mut [0]).expect_err("it was cut");
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    });
+}
+
+/// The descriptor blocks until a stream or listener is made of it.
+#[test]
+#[cfg(unix)]
+fn a_socket_is_made_of_a_descriptor_and_gives_it_back() {
+    use socket2::{Domain, Socket, Type};
+    use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
+    on_both_runtimes(|| async {
+        let raw = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket").into_raw_fd();
+        // SAFETY: the descriptor was just given up by its owner.
+        let socket = unsafe { TcpSocket::from_raw_fd(raw) };
+        assert_eq!(socket.into_raw_fd(), raw);
+        // SAFETY: as above.
+        let socket = unsafe { TcpSocket::from_raw_fd(raw) };
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("an address");
+        let listener = socket.listen(8).expect("a listener");
+        assert_eq!(listener.as_raw_fd(), raw);
+        let waits = std::future::poll_fn(|cx| std::task::Poll::Ready(listener.poll_accept(cx).is_pending()));
+        assert!(waits.await, "it does not block");
+        let (client, accepted) =
+            shopfloor::join!(TcpStream::connect(listener.local_addr().expect("it")), listener.accept());
+        client.expect("a connection");
+        accepted.expect("a connection");
     });
 }

@@ -29,6 +29,7 @@ fn what_would_wait_fails_after_the_runtime_and_what_need_not_works() {
                 server.read_exact(&mut word).await.expect("it has arrived");
                 let error = server.read(&mut word).await.expect_err("it would wait");
                 assert!(error.to_string().contains("shut down"), "{error}");
+                assert!(shopfloor::runtime::is_rt_shutdown_err(&error));
                 assert!(server.readable().await.is_err());
                 assert!(listener.accept().await.is_err());
                 let _waiting = std::net::TcpStream::connect(addr).expect("the listener still listens");

@@ -84,6 +84,7 @@ fn signals_that_cannot_be_handled_are_refused() {
             let error = signal(SignalKind::from_raw(number.as_raw())).expect_err("it cannot be handled");
             assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
         }
+        assert_eq!(i32::from(SignalKind::from(Number::HUP.as_raw())), i32::from(SignalKind::hangup()));
         signal(SignalKind::from_raw(4711)).expect_err("there is no such signal");
     });
 }

@@ -253,6 +253,22 @@ impl std::os::fd::AsFd for TcpSocket {
     }
 }
 
+/// The descriptor has to be a TCP socket. It is switched to non-blocking mode when it is used.
+#[cfg(unix)]
+impl std::os::fd::FromRawFd for TcpSocket {
+    unsafe fn from_raw_fd(fd: std::os::fd::RawFd) -> Self {
+        // SAFETY: by the contract, the descriptor is open and nobody else's.
+        Self { socket: unsafe { Socket::from_raw_fd(fd) } }
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::IntoRawFd for TcpSocket {
+    fn into_raw_fd(self) -> std::os::fd::RawFd {
+        self.socket.into_raw_fd()
+    }
+}
+
 #[cfg(unix)]
 impl std::os::fd::AsRawFd for TcpSocket {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
