@@ -153,10 +153,11 @@ fn tasks_are_alive_from_their_spawn_to_their_end_wherever_these_happen() {
                 if has_workers {
                     block_in_place(|| ());
                 }
-                forked
+                (task::id(), forked)
             });
             let done = inside.abort_handle();
-            let forked = inside.await.expect("no panic");
+            let (id, forked) = inside.await.expect("no panic");
+            assert_eq!(id, done.id());
             until_alive(2).await;
             assert!(done.is_finished(), "it has a handle and is not alive");
             task::spawn_blocking(|| ()).await.expect("no panic");

@@ -1,6 +1,7 @@
 //! What has tokio's name here has tokio's signature: each use below is compiled, never run, with the name of
 //! either crate. A method of ours is used below or listed in `ours.txt` as one that tokio does not have.
 #![cfg(target_os = "linux")]
+#![allow(clippy::let_underscore_future, reason = "the uses are compiled, not run")]
 
 /// Fails to compile unless the type implements all of the traits.
 macro_rules! implements {
