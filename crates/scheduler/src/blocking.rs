@@ -54,7 +54,7 @@ pub struct BlockingReport {
 }
 
 /// Starts a thread; an error means that `main` was dropped. Scripted by tests.
-type Spawner = Box<dyn Fn(std::thread::Builder, ThreadMain) -> io::Result<()> + Send + Sync>;
+type Spawner = Box<dyn Fn(crate::os::thread::Builder, ThreadMain) -> io::Result<()> + Send + Sync>;
 type ThreadMain = Box<dyn FnOnce() + Send>;
 
 /// Threads that run blocking jobs, started when they are needed and ended when they are not.

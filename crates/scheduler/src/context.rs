@@ -5,6 +5,7 @@
 //! compares the runtime's address, so several runtimes live in one process without meeting.
 
 use crate::floor::Floor;
+use crate::os::thread_local;
 use crate::worker::Worker;
 use shopfloor_task::Id;
 use std::cell::{Cell, RefCell};

@@ -12,6 +12,7 @@
 //! outer poll with what it had.
 #![forbid(unsafe_code)]
 
+use crate::os::thread_local;
 use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;

@@ -8,12 +8,12 @@
 use crate::contain::contain;
 use crate::context;
 use crate::floor::Floor;
+use crate::os::thread;
 use crate::worker::{Moment, Seated, Worker};
 use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_protocol::sync::Mutex;
 use std::io;
 use std::sync::Arc;
-use std::thread;
 
 /// A free slot for this thread, if fewer than wanted make progress and there is one.
 pub(crate) fn take_seat(floor: &Floor) -> Option<Seated> {

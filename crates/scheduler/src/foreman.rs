@@ -19,13 +19,14 @@ use crate::config::Flavor;
 use crate::contain::contain;
 use crate::crew;
 use crate::floor::Floor;
+use crate::os::Instant;
 use shopfloor_protocol::cells::{Counter, Word};
 use shopfloor_protocol::foreman_sleep::ForemanSleep;
 use shopfloor_protocol::parker::Parker;
 use shopfloor_protocol::shutdown::RuntimePhase;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Between two looks: the second look at a stall comes within 5 ms.
 pub(crate) const TICK: Duration = Duration::from_millis(2);

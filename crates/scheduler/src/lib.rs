@@ -20,6 +20,7 @@ mod foreman;
 mod handle;
 mod join_handle;
 mod local;
+mod os;
 mod running;
 mod scheduler;
 mod slot;

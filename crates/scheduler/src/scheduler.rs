@@ -10,13 +10,13 @@ use crate::floor::Floor;
 use crate::foreman;
 use crate::handle::Handle;
 use crate::join_handle::JoinHandle;
+use crate::os::{Instant, thread};
 use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_task::{Kind, TaskRef};
 use std::io;
 use std::panic::Location;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A running runtime.
 ///

@@ -12,10 +12,10 @@
 //! somebody.
 
 use crate::floor::Floor;
+use crate::os::Instant;
 use shopfloor_protocol::sync::LocalQueue;
 use shopfloor_task::Notified;
 use std::cell::Cell;
-use std::time::Instant;
 
 /// What waking a sleeping thread costs the waker: the estimate of work that justifies it.
 const WAKE_COST_NS: u64 = 5_000;

@@ -1,9 +1,9 @@
 //! What can be chosen about a blocking pool.
 
 use crate::contain::contain;
+use crate::os::thread;
 use std::fmt;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 /// Makes the name of a new thread; it runs on the thread that submits the job. If it panics, or makes a name

@@ -2,10 +2,11 @@
 
 use super::config::{BlockingConfig, ThreadHook};
 use super::{Contained, Job};
+use crate::os::{Instant, thread_local};
 use shopfloor_protocol::blocking_queue::{BlockingQueue, Outside, Seat};
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 thread_local! {
     static ON_BLOCKING_THREAD: Cell<bool> = const { Cell::new(false) };
@@ -25,7 +26,7 @@ pub(super) fn run<J: Job>(
     contained: &Contained,
 ) {
     queue.arrive(&mut seat);
-    ON_BLOCKING_THREAD.set(true);
+    ON_BLOCKING_THREAD.with(|on| on.set(true));
     contained.call("the context of a blocking thread", || {
         (config.enter)(&mut || {
             call_hook(contained, "the start hook of a blocking thread", config.on_start.as_ref());

@@ -1,6 +1,7 @@
 //! The runtime's clock: nanoseconds since it was started, on the monotonic clock of the system.
 
-use std::time::{Duration, Instant};
+use crate::os::Instant;
+use std::time::Duration;
 
 /// Deadlines of timers are counted on it. Steps of the wall clock do not touch it.
 #[derive(Clone, Copy, Debug)]

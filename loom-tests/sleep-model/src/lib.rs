@@ -1,0 +1,1 @@
+//! The sleep protocol of the workers as a model.
