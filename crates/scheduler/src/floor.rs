@@ -104,19 +104,26 @@ impl Floor {
         !self.injector.is_empty() || self.slots.iter().any(|slot| !slot.stealer.is_empty())
     }
 
+    /// What a waker that found nobody to wake looks at again: whatever others may have left to it. That is more
+    /// than tasks: a thread that leaves the driver to others hands it to whoever counts as searching, and a waker
+    /// counts, but will not sleep in the driver.
+    fn needs_a_worker(&self) -> bool {
+        self.has_work() || !self.driver_token.is_held()
+    }
+
     /// Puts a task where every worker finds it, and wakes one if nobody is looking.
     pub(crate) fn inject(&self, task: Notified) {
-        self.idle.push(|| self.injector.push(task), || self.has_work(), |slot| self.unpark(slot));
+        self.idle.push(|| self.injector.push(task), || self.needs_a_worker(), |slot| self.unpark(slot));
     }
 
     /// A thread that may have turned the driver will not do it again.
     pub(crate) fn hand_on_driver(&self) {
-        self.idle.hand_on_driver(|| self.has_work(), |slot| self.unpark(slot));
+        self.idle.hand_on_driver(|| self.needs_a_worker(), |slot| self.unpark(slot));
     }
 
     /// Wakes a parked worker unless one is searching.
     pub(crate) fn wake_one(&self) {
-        self.idle.wake_one(|| self.has_work(), |slot| self.unpark(slot));
+        self.idle.wake_one(|| self.needs_a_worker(), |slot| self.unpark(slot));
     }
 
     pub(crate) fn unpark(&self, slot: usize) {
