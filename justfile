@@ -28,7 +28,7 @@ lint:
 # The documentation; a broken link is an error. Of the inner crates with private items, which may be linked to.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc -p shopfloor --no-deps
-    RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --exclude loom-tests
+    RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --exclude loom-tests --exclude schedules-protocol --exclude schedules-task --exclude schedules-scheduler
 
 # Unit tests, integration tests, doctests and every loom model.
 test:
@@ -37,6 +37,14 @@ test:
 # The loom models alone; `just models timer::` runs those whose name contains it.
 models filter="":
     cargo test -p loom-tests --test models -- {{ filter }}
+
+# Seeded schedules of the whole scheduler under shuttle: COUNT of each of ten scenarios, from seed FROM on.
+schedules count="5000" from="0":
+    SHOPFLOOR_SCHEDULES={{ count }} SHOPFLOOR_SCHEDULES_FROM={{ from }} cargo test -p schedules -- --nocapture
+
+# The abstract model of the sleep protocol with up to so many workers; `cargo test` runs it with three.
+model workers="6":
+    SLEEP_MODEL_WORKERS={{ workers }} cargo test -p sleep-model -- --nocapture
 
 # The rules that a program can check, without building the rest.
 tidy:
