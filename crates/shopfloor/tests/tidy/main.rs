@@ -95,10 +95,14 @@ fn crates_depend_along_the_arrows() {
 fn models_repeat_the_dependencies_of_the_protocol() {
     let tree = Tree::read();
     let manifest = |path: &str| tree.file(path).text.as_str();
-    assert_clean(workspace::twin_dependencies(
-        manifest("crates/protocol/Cargo.toml"),
-        manifest("loom-tests/Cargo.toml"),
-    ));
+    let twin = |original: &str, twin: &str, surplus: &[&str]| {
+        workspace::twin_dependencies(manifest(original), twin, manifest(twin), surplus)
+    };
+    assert_clean(twin("crates/protocol/Cargo.toml", "loom-tests/Cargo.toml", &["loom"]));
+    for (name, surplus) in [("protocol", &["shuttle"][..]), ("task", &[]), ("scheduler", &[])] {
+        let original = format!("crates/{name}/Cargo.toml");
+        assert_clean(twin(&original, &format!("loom-tests/schedules/{name}/Cargo.toml"), surplus));
+    }
 }
 
 #[test]

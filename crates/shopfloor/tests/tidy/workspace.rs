@@ -6,7 +6,7 @@ use crate::tree::Finding;
 
 /// The arrows of the architecture: a package, and the packages of the workspace that it may depend on.
 /// The protocol stands alone, scheduler and driver do not know each other, the facade joins them.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("shopfloor-protocol", &[]),
     ("shopfloor-macros", &[]),
     ("shopfloor-task", &["shopfloor-protocol"]),
@@ -23,6 +23,12 @@ const ARROWS: [(&str, &[&str]); 7] = [
         ],
     ),
     ("loom-tests", &[]),
+    // The crates compiled against shuttle depend on each other, under the names of the originals.
+    ("schedules-protocol", &[]),
+    ("schedules-task", &["schedules-protocol"]),
+    ("schedules-scheduler", &["schedules-protocol", "schedules-task"]),
+    ("schedules", &["schedules-protocol", "schedules-scheduler"]),
+    ("sleep-model", &[]),
 ];
 
 /// Packages from which nothing is built upon: they may depend on everything.
@@ -31,7 +37,10 @@ const OUTERMOST: [&str; 1] = ["shopfloor-benches"];
 /// A dependency of a manifest, dev-dependencies left out: tests may use what they like.
 #[derive(Debug, PartialEq, Eq)]
 struct Dependency<'a> {
+    /// Under which the package is used.
     name: &'a str,
+    /// The package, which may be another than the name says.
+    package: &'a str,
     line: usize,
 }
 
@@ -46,20 +55,20 @@ pub(crate) fn arrows(path: &str, manifest: &str) -> Vec<Finding> {
     };
     dependencies(manifest)
         .into_iter()
-        .filter(|it| is_of_this_workspace(it.name) && !allowed.contains(&it.name))
-        .map(|it| Finding::new(path, it.line, format!("`{package}` must not depend on `{}`", it.name)))
+        .filter(|it| is_of_this_workspace(it.package) && !allowed.contains(&it.package))
+        .map(|it| Finding::new(path, it.line, format!("`{package}` must not depend on `{}`", it.package)))
         .collect()
 }
 
-/// `loom-tests` compiles the protocol's source, so it needs the protocol's dependencies, and loom.
-pub(crate) fn twin_dependencies(protocol: &str, twin: &str) -> Vec<Finding> {
+/// A twin compiles the source of a crate, so it needs that crate's dependencies, and what watches it: `surplus`.
+pub(crate) fn twin_dependencies(original: &str, path: &str, twin: &str, surplus: &[&str]) -> Vec<Finding> {
     let names = |manifest| dependencies(manifest).iter().map(|it| it.name).collect::<BTreeSet<_>>();
-    let mut expected = names(protocol);
-    expected.insert("loom");
+    let mut expected = names(original);
+    expected.extend(surplus);
     let found = names(twin);
     found
         .symmetric_difference(&expected)
-        .map(|name| Finding::new("loom-tests/Cargo.toml", 1, format!("`{name}` is in one manifest only")))
+        .map(|name| Finding::new(path, 1, format!("`{name}` is in one manifest only")))
         .collect()
 }
 
@@ -85,7 +94,7 @@ fn dependencies(manifest: &str) -> Vec<Dependency<'_>> {
             inside = matches!(of_all, "dependencies" | "build-dependencies");
             // The form `[dependencies.name]`.
             if let Some(name) = header.strip_prefix("dependencies.") {
-                found.push(Dependency { name, line: index + 1 });
+                found.push(Dependency { name, package: name, line: index + 1 });
             }
             continue;
         }
@@ -93,7 +102,8 @@ fn dependencies(manifest: &str) -> Vec<Dependency<'_>> {
         let is_key =
             !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         if inside && is_key {
-            found.push(Dependency { name: key, line: index + 1 });
+            let renamed = line.split_once("package = \"").and_then(|(_, rest)| rest.split('"').next());
+            found.push(Dependency { name: key, package: renamed.unwrap_or(key), line: index + 1 });
         }
     }
     found
@@ -136,14 +146,19 @@ shopfloor.workspace = true
     }
 
     #[test]
+    fn an_arrow_under_another_name_is_found_by_its_package() {
+        let twin = "[package]\nname = \"schedules-protocol\"\n[dependencies]\n\
+            tracing = { package = \"schedules-task\", path = \"../task\" }\n";
+        assert!(arrows("twin/Cargo.toml", twin)[0].what.contains("must not depend on `schedules-task`"));
+        assert_eq!(arrows("twin/Cargo.toml", &twin.replace("schedules-protocol", "schedules-scheduler")), []);
+    }
+
+    #[test]
     fn a_dependency_of_one_twin_only_is_found() {
         let protocol = "[dependencies]\nparking_lot.workspace = true\n";
-        assert_eq!(twin_dependencies(protocol, "[dependencies]\nloom = \"1\"\nparking_lot = \"1\"\n"), []);
-        assert_eq!(twin_dependencies(protocol, "[dependencies]\nloom = \"1\"\n").len(), 1);
-        assert_eq!(
-            twin_dependencies(protocol, "[dependencies.loom]\n[dependencies]\nparking_lot = 1\nlibc = 1")
-                .len(),
-            1
-        );
+        let check = |twin| twin_dependencies(protocol, "twin/Cargo.toml", twin, &["loom"]).len();
+        assert_eq!(check("[dependencies]\nloom = \"1\"\nparking_lot = \"1\"\n"), 0);
+        assert_eq!(check("[dependencies]\nloom = \"1\"\n"), 1);
+        assert_eq!(check("[dependencies.loom]\n[dependencies]\nparking_lot = 1\nlibc = 1"), 1);
     }
 }
