@@ -173,6 +173,12 @@ impl Instant {
         self.0.checked_add(nanos).map(Self)
     }
 
+    /// The earlier point; `None` before the start of all executions.
+    pub fn checked_sub(&self, duration: Duration) -> Option<Self> {
+        let nanos = u64::try_from(duration.as_nanos()).ok()?;
+        self.0.checked_sub(nanos).map(Self)
+    }
+
     /// The time from `earlier` to here; `None` if that is later.
     pub fn checked_duration_since(&self, earlier: Self) -> Option<Duration> {
         self.0.checked_sub(earlier.0).map(Duration::from_nanos)
