@@ -39,7 +39,7 @@ models filter="":
     cargo test -p loom-tests --test models -- {{ filter }}
 
 # Seeded schedules of the whole scheduler under shuttle: COUNT of each of ten scenarios, from seed FROM on.
-schedules count="5000" from="0":
+schedules count="4000" from="0":
     SHOPFLOOR_SCHEDULES={{ count }} SHOPFLOOR_SCHEDULES_FROM={{ from }} cargo test -p schedules -- --nocapture
 
 # The abstract model of the sleep protocol with up to so many workers; `cargo test` runs it with three.

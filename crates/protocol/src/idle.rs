@@ -45,7 +45,9 @@
 //! # Nobody in the driver
 //! A worker that parks while the driver token is held sleeps beside the driver: the holder will either park, and
 //! then finds the token free, or keep turning the driver between polls. One that *leaves* (it retires, ends, or
-//! gives its slot away and finds no thread for it) does neither, so it wakes somebody for the driver.
+//! gives its slot away and finds no thread for it) does neither, so it wakes somebody for the driver. It relies
+//! on a searcher as a pusher does, and a waker that gives its claim back is one: so the `has_work` of a thread
+//! that will not go to the driver itself looks at the driver token, too.
 //!
 //! # Rejected
 //! A list of sleepers behind a mutex: a lock on every wake. Reading the counts by `fetch_add(0)` in place of

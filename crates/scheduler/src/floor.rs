@@ -105,8 +105,8 @@ impl Floor {
     }
 
     /// What a waker that found nobody to wake looks at again: whatever others may have left to it. That is more
-    /// than tasks: a thread that leaves the driver to others hands it to whoever counts as searching, and a waker
-    /// counts, but will not sleep in the driver.
+    /// than tasks: who hands on the driver leaves it to whoever counts as searching, and a waker counts, but
+    /// will not sleep in the driver.
     fn needs_a_worker(&self) -> bool {
         self.has_work() || !self.driver_token.is_held()
     }

@@ -13,8 +13,9 @@
 //! Rejected: spinning over the queues of others, which makes contended loads slower; a fixed time without a score,
 //! which costs a third where client and server share a core.
 
+use crate::os::Instant;
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a spin lasts unless told otherwise: a little more than one round trip of a client on another core.
 pub(crate) const SPIN: Duration = Duration::from_micros(50);

@@ -35,7 +35,7 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Schedules of one scenario in an ordinary run of the tests.
-const SCHEDULES: u64 = 150;
+const SCHEDULES: u64 = 300;
 /// Steps after which a schedule is taken for one without end: some twenty times as many as the longest has.
 const STEPS_MAX: usize = 2_000_000;
 /// Bytes of stack of each thread.

@@ -169,6 +169,7 @@ fn start() -> Scheduler {
     config.injector_interval = 1 + below(12) as u32;
     config.blocking_threads = 1 + below(3) as usize;
     config.blocking_keep_alive = Duration::from_micros(below(2_000));
+    config.driver_spin = Duration::from_micros(50 * below(2));
     config.shutdown_grace = Duration::MAX;
     Scheduler::start(config, Arc::new(SleepingDriver::default())).expect("shuttle starts any thread")
 }

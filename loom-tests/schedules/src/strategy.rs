@@ -27,8 +27,9 @@ const CLOCK: usize = 1;
 const STAY_PERCENT: [u64; 3] = [0, 50, 90];
 /// One turn of the clock in so many steps.
 const CLOCK_TURNS: [u64; 3] = [40, 400, 4000];
-/// Nanoseconds between two looks at the clock, at most.
-const PACES_NS: [u64; 3] = [0, 1_000, 50_000];
+/// Nanoseconds between two looks at the clock, at most. Never none: a worker that looks at the driver for some
+/// time has to come to the end of it.
+const PACES_NS: [u64; 3] = [300, 2_000, 50_000];
 /// Falls of priority in one schedule, at most.
 const FALLS_MAX: u64 = 5;
 

@@ -65,10 +65,10 @@ transitions! {
     ENTER_DRIVER = "enter_driver", "crates/protocol/src/parker.rs", "enter_driver", "self.step(EMPTY, DRIVER)";
     LEAVE_DRIVER = "leave_driver", "crates/protocol/src/parker.rs", "leave_driver", "self.state.swap(EMPTY";
     EVENT = "turn: an event", "crates/scheduler/src/worker.rs", "turn", "self.floor.driver.turn(timeout, wakers)";
-    PARK = "park on the condition variable", "crates/scheduler/src/worker.rs", "block", "parker.park();";
-    RETIRES = "retires", "crates/scheduler/src/crew.rs", "retires", "state.seated -= 1;";
-    HAND_DRIVER_ON = "leave_the_driver_to_others", "crates/scheduler/src/crew.rs", "run_thread", "floor.leave_the_driver_to_others();";
+    PARK = "park on the condition variable", "crates/protocol/src/driver_token.rs", "sleep", "parker.park();";
+    RETIRES = "retires", "crates/protocol/src/seats.rs", "retire", "state.seated -= 1;";
+    HAND_DRIVER_ON = "hand_on_driver", "crates/scheduler/src/crew.rs", "vacate", "floor.hand_on_driver();";
     TICK = "the foreman wakes", "crates/scheduler/src/foreman.rs", "look", "floor.wake_one();";
-    SET_STUCK = "the foreman counts the stuck", "crates/scheduler/src/foreman.rs", "look", "floor.crew.set_stuck(stuck);";
-    STAND_IN = "the foreman starts a stand-in", "crates/scheduler/src/foreman.rs", "look", "start_stand_in(floor);";
+    SET_STUCK = "the foreman counts the stuck", "crates/scheduler/src/foreman.rs", "look", "floor.seats.note_stuck(stuck);";
+    STAND_IN = "the foreman starts a stand-in", "crates/scheduler/src/foreman.rs", "look", "start_stand_in(floor, was_short)";
 }

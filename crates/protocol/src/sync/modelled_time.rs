@@ -9,6 +9,7 @@
 //! call shuttle while the cell is borrowed.
 
 use std::cell::RefCell;
+use std::ops::{AddAssign, Sub};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -187,5 +188,19 @@ impl Instant {
     /// The time from `earlier` to here; none if that is later.
     pub fn saturating_duration_since(&self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Sub for Instant {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        self.saturating_duration_since(earlier)
+    }
+}
+
+impl AddAssign<Duration> for Instant {
+    fn add_assign(&mut self, duration: Duration) {
+        *self = self.checked_add(duration).expect("a time within the range of the clock");
     }
 }
