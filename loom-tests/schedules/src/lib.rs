@@ -54,13 +54,7 @@ pub fn explore(name: &str, mix: Mix) {
             (first, number("SHOPFLOOR_SCHEDULES").unwrap_or(SCHEDULES))
         }
     };
-    let mut config = Config::new();
-    config.stack_size = STACK_SIZE;
-    config.max_steps = MaxSteps::FailAfter(STEPS_MAX);
-    config.failure_persistence = FailurePersistence::None;
-    config.silence_warnings = true;
-    let runner = Runner::new(Strategy::new(first, count), config);
-    let explored = catch_unwind(AssertUnwindSafe(|| runner.run(move || one_schedule(&mix))));
+    let explored = catch_unwind(AssertUnwindSafe(|| run_schedules(first, count, move || program::run(&mix))));
     if let Err(failure) = explored {
         let seed = strategy::seed_under_way();
         println!("scenario {name} failed with seed {seed}, schedule {} of {count}", seed - first + 1);
@@ -70,12 +64,29 @@ pub fn explore(name: &str, mix: Mix) {
     println!("scenario {name}: {count} schedules from seed {first} on");
 }
 
-/// The first thread of the execution, and beside it the clock's.
-fn one_schedule(mix: &Mix) {
-    let clock = shuttle::thread::spawn(ModelledTime::run);
-    program::run(mix);
-    ModelledTime::end();
-    clock.join().expect("the clock does not panic");
+/// Runs `body` once for each of `count` seeds, as the first thread of an execution; beside it is the clock's.
+/// Returns a digest of the last one's choices: the same for the same seed.
+///
+/// # Panics
+/// If an execution fails: a thread panics, all that are left are blocked, or there is no end to it.
+pub fn run_schedules(first: u64, count: u64, body: impl Fn() + Send + Sync + 'static) -> u64 {
+    let mut config = Config::new();
+    config.stack_size = STACK_SIZE;
+    config.max_steps = MaxSteps::FailAfter(STEPS_MAX);
+    config.failure_persistence = FailurePersistence::None;
+    config.silence_warnings = true;
+    Runner::new(Strategy::new(first, count), config).run(move || {
+        let clock = shuttle::thread::spawn(ModelledTime::run);
+        body();
+        ModelledTime::end();
+        clock.join().expect("the clock does not panic");
+    });
+    strategy::digest()
+}
+
+/// The digest of one schedule of a scenario.
+pub fn digest_of(seed: u64, mix: Mix) -> u64 {
+    run_schedules(seed, 1, move || program::run(&mix))
 }
 
 /// A number from the environment.

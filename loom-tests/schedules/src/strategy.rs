@@ -14,11 +14,17 @@ use std::cell::Cell;
 
 std::thread_local! {
     static SEED: Cell<u64> = const { Cell::new(0) };
+    static DIGEST: Cell<u64> = const { Cell::new(0) };
 }
 
 /// The seed of the schedule that this thread runs, or has run last.
 pub(crate) fn seed_under_way() -> u64 {
     SEED.get()
+}
+
+/// What the threads chosen in the last schedule add up to.
+pub(crate) fn digest() -> u64 {
+    DIGEST.get()
 }
 
 /// The clock is the first thread that the first thread starts.
@@ -96,6 +102,7 @@ impl Scheduler for Strategy {
         self.next_seed += 1;
         self.step = 0;
         SEED.set(seed);
+        DIGEST.set(0);
         let dice = seed / 2;
         let pick = |list: &[u64; 3], divisor: u64| list[(dice / divisor % 3) as usize];
         ModelledTime::begin(seed, pick(&PACES_NS, 9));
@@ -124,11 +131,15 @@ impl Scheduler for Strategy {
             && ready.len() > 1
         {
             if ModelledTime::below(self.clock_turns) == 0 {
-                return Some(TaskId::from(CLOCK));
+                ready = vec![CLOCK];
+            } else {
+                ready.swap_remove(place);
             }
-            ready.swap_remove(place);
         }
-        Some(TaskId::from(self.choose(&ready, current.map(usize::from), is_yielding)))
+        let chosen = self.choose(&ready, current.map(usize::from), is_yielding);
+        // FNV-1a (Fowler, Noll, Vo).
+        DIGEST.set((DIGEST.get() ^ chosen as u64).wrapping_mul(0x0100_0000_01b3));
+        Some(TaskId::from(chosen))
     }
 
     fn next_u64(&mut self) -> u64 {

@@ -1,6 +1,7 @@
 //! Scenarios; what each ends with is checked by the ledger, what they do is in `program.rs`.
 
-use schedules::{Mix, explore};
+use schedules::{Latch, Mix, digest_of, explore, run_schedules};
+use std::time::Duration;
 
 /// Spawns by the first thread, by tasks and by foreign threads at once.
 #[test]
@@ -68,4 +69,31 @@ fn a_shutdown_at_any_moment_ends_every_task() {
 #[test]
 fn programs_of_every_kind_of_step_end() {
     explore("programs_of_every_kind_of_step_end", Mix::ALL);
+}
+
+#[test]
+fn the_same_seed_makes_the_same_schedule_and_another_one_does_not() {
+    let digests = || (0..20).map(|seed| digest_of(seed, Mix::ALL)).collect::<Vec<_>>();
+    let mut first = digests();
+    assert_eq!(first, digests());
+    first.sort_unstable();
+    first.dedup();
+    assert_eq!(first.len(), 20);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_thread_that_nobody_wakes_is_found_as_a_deadlock() {
+    run_schedules(0, 1, || Latch::default().wait());
+}
+
+#[test]
+fn a_timed_wait_ends_at_its_deadline_though_nobody_wakes_it() {
+    use shopfloor_protocol::sync::{Condvar, Instant, Mutex};
+    run_schedules(0, 20, || {
+        let (mutex, condvar) = (Mutex::new(()), Condvar::new());
+        let start = Instant::now();
+        let (_guard, timed_out) = condvar.wait_timeout(mutex.lock(), Duration::from_secs(1));
+        assert!(timed_out && start.elapsed() >= Duration::from_secs(1));
+    });
 }
