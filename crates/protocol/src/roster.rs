@@ -93,6 +93,12 @@ impl<L, K> RosterState<L, K> {
         if self.open || self.len > 0 { None } else { self.keep.take() }
     }
 
+    /// Shutdown. Whether no task of this roster keeps the runtime from being closed: it takes no more, and
+    /// `any_incomplete` finds none. An open roster always does: what it takes later has to be run or aborted.
+    pub fn is_drained(&self, any_incomplete: impl FnOnce(&L) -> bool) -> bool {
+        !self.open && !any_incomplete(&self.list)
+    }
+
     /// How many cells are listed.
     pub fn len(&self) -> usize {
         self.len

@@ -4,12 +4,13 @@
 //! | phase | meaning | who may leave it |
 //! |---|---|---|
 //! | Open | tasks are spawned and run | the one thread that wins [`Lifecycle::start_closing`] |
-//! | Draining | the rosters are closed, every task was aborted; workers run until none is incomplete | the worker (or, without workers, the closer) that finds none |
+//! | Draining | the closer closes the rosters and aborts every task; workers run until every roster is closed and no task incomplete | the worker (or, without workers, the closer) that finds them so |
 //! | Closed | no task is incomplete, workers leave | nobody |
 //!
 //! There is no phase between Open and Draining in which a spawn could slip through: a roster that is closed
-//! refuses it under its lock ([`roster`](crate::roster)). Draining ends when a walk over the rosters finds no
-//! incomplete task, *not* when the queues are empty: a foreign thread may have taken the obligation to
+//! refuses it under its lock ([`roster`](crate::roster)), and one that is not yet closed keeps the runtime in
+//! Draining ([`RosterState::is_drained`](crate::roster::RosterState::is_drained)). Draining ends when a walk over
+//! the rosters finds no incomplete task, *not* when the queues are empty: a foreign thread may have taken the obligation to
 //! schedule a task and not have pushed it yet. That push wakes a worker, which walks again before it parks.
 //!
 //! # Transitions

@@ -73,15 +73,15 @@ const ORPHAN: u64 = 1 << 6;
 const WAKE: u64 = 1 << 8;
 const WAKES: u64 = 0b11 << 8;
 const HANDLE: u64 = 1 << 16;
-const HANDLES: u64 = 0xffff << 16;
-const WAKER: u64 = 1 << 32;
-const WAKERS: u64 = 0xffff_ffff << 32;
+const HANDLES: u64 = 0xff_ffff << 16;
+const WAKER: u64 = 1 << 40;
+const WAKERS: u64 = 0xff_ffff << 40;
 
 /// Beyond this many clones the process aborts, as `Arc` does: only leaked clones get there, and the rest of
 /// the field's range is the room for threads that pass the check at the same time.
-const WAKERS_MAX: u64 = 1 << 31;
+const WAKERS_MAX: u64 = 1 << 23;
 /// As [`WAKERS_MAX`], for abort handles and pins.
-const HANDLES_MAX: u64 = 1 << 15;
+const HANDLES_MAX: u64 = 1 << 23;
 
 /// One value of the word.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -510,7 +510,7 @@ impl TaskState {
                 return (seen, false);
             }
             if seen.0 & HANDLES >= HANDLES_MAX * HANDLE {
-                abort_process("more than 32,768 abort handles of one task");
+                abort_process("more than 8,388,608 abort handles of one task");
             }
             (Snapshot(seen.0 + HANDLE), true)
         })
@@ -538,7 +538,7 @@ impl TaskState {
         // ordering: Relaxed: a reference is made from one that exists; nothing is published.
         let seen = self.0.fetch_add(WAKER, Ordering::Relaxed);
         if seen & WAKERS >= WAKERS_MAX * WAKER {
-            abort_process("more than 2,147,483,648 wakers of one task");
+            abort_process("more than 8,388,608 wakers of one task");
         }
     }
 

@@ -59,7 +59,9 @@ pub(crate) fn enter<'a>(floor: Arc<Floor>, worker: Option<Rc<Worker>>) -> EnterG
         let current = current()?;
         current.worker.filter(|_| Arc::ptr_eq(&current.floor, &floor))
     });
-    let previous = CURRENT.with(|current| current.replace(Some(Current { floor, worker })));
+    let mut next = Some(Current { floor, worker });
+    // A thread whose locals are gone goes on without a context: a runtime may be dropped as one of them.
+    let previous = CURRENT.try_with(|current| current.replace(next.take())).ok().flatten();
     EnterGuard { _previous: Restored(previous), _handle: PhantomData }
 }
 

@@ -169,13 +169,15 @@ impl Floor {
             RuntimePhase::Open => false,
             RuntimePhase::Closed => true,
             RuntimePhase::Draining => {
-                let incomplete = self.rosters().any(|roster| roster.lock().list.any_incomplete(Kind::Async));
-                if !incomplete {
+                let drained = self
+                    .rosters()
+                    .all(|roster| roster.lock().is_drained(|list| list.any_incomplete(Kind::Async)));
+                if drained {
                     self.lifecycle.close();
                     self.unpark_all();
                     self.foreman.wake();
                 }
-                !incomplete
+                drained
             }
         }
     }

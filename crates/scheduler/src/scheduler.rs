@@ -138,7 +138,9 @@ impl Scheduler {
         if !floor.lifecycle.start_closing() {
             return ShutdownReport::default();
         }
-        let may_wait = !context::is_blocking_forbidden() && !on_blocking_thread();
+        // A worker inside `block_in_place` may block, but not wait for itself.
+        let is_worker = context::worker().is_some();
+        let may_wait = !context::is_blocking_forbidden() && !is_worker && !on_blocking_thread();
         let patience = if may_wait { patience } else { Duration::ZERO };
         // A patience beyond the clock's range is one without end.
         let deadline = Instant::now().checked_add(patience);

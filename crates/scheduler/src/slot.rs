@@ -8,8 +8,9 @@ use shopfloor_protocol::parker::Parker;
 use shopfloor_protocol::sync::{LocalQueue, Mutex, Stealer};
 use shopfloor_task::{CellList, Notified, TaskList};
 
-/// In place of a task's id while the worker calls wakers. No cell has this address.
-pub(crate) const WAKING: u64 = 1;
+/// In place of a task's id while the worker runs other code of the user's: foreign wakers, hooks. No cell has this
+/// address.
+pub(crate) const USER_CODE: u64 = 1;
 
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -23,7 +24,7 @@ pub(crate) struct Slot {
     /// Tasks that were spawned here, and that ended here. As `polls`.
     pub(crate) spawned: Counter,
     pub(crate) done: Counter,
-    /// The id of the task that is being polled, [`WAKING`], or 0 for none. As `polls`.
+    /// The id of the task that is being polled, [`USER_CODE`], or 0 for none. As `polls`.
     pub(crate) polling: Word,
     /// The owner's end of the queue while no thread runs the slot.
     pub(crate) vacant: Mutex<Option<LocalQueue<Notified>>>,

@@ -38,6 +38,8 @@ pub(crate) struct WakePolicy {
     poll_ns: Cell<u64>,
     /// When a deferred wake is due, on the runtime's clock.
     due: Cell<Option<u64>>,
+    /// A push found nobody to wake, perhaps because somebody was searching, who may miss it and park.
+    relied_on_searcher: Cell<bool>,
 }
 
 /// A poll under way; holds its start if it is one that is timed.
@@ -46,7 +48,12 @@ pub(crate) struct Timed(Option<Instant>);
 
 impl WakePolicy {
     pub(crate) fn new() -> Self {
-        Self { polls: Cell::new(0), poll_ns: Cell::new(WAKE_COST_NS), due: Cell::new(None) }
+        Self {
+            polls: Cell::new(0),
+            poll_ns: Cell::new(WAKE_COST_NS),
+            due: Cell::new(None),
+            relied_on_searcher: Cell::new(false),
+        }
     }
 
     pub(crate) fn poll_started(&self) -> Timed {
@@ -68,6 +75,8 @@ impl WakePolicy {
     pub(crate) fn pushed(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
         if floor.idle.could_wake() {
             self.decide(floor, queue, DEFER_NS);
+        } else {
+            self.relied_on_searcher.set(true);
         }
     }
 
@@ -81,12 +90,24 @@ impl WakePolicy {
     /// A poll has ended: a deferred wake may be due, or not be needed any more.
     #[inline]
     pub(crate) fn look_again(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
-        let Some(due) = self.due.get() else { return };
+        let Some(due) = self.due.get() else {
+            return self.look_after_searcher(floor, queue);
+        };
         if queue.is_empty() || !floor.idle.could_wake() {
             self.due.set(None);
         } else if self.is_worth_a_look() && floor.clock.now() >= due {
             self.due.set(None);
             floor.wake_one();
+        }
+    }
+
+    #[inline]
+    fn look_after_searcher(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
+        if self.relied_on_searcher.get() && (queue.is_empty() || floor.idle.could_wake()) {
+            self.relied_on_searcher.set(false);
+            if !queue.is_empty() {
+                self.decide(floor, queue, DEFER_NS);
+            }
         }
     }
 

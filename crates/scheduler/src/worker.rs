@@ -7,17 +7,19 @@
 //!
 //! What is in here belongs to the thread; what others may touch is in its [`Slot`].
 
+use crate::blocking::ThreadHook;
 use crate::config::{INJECTOR_BATCH, LIFO_STREAK_MAX};
 use crate::context;
 use crate::coop;
 use crate::floor::{Floor, is_own};
-use crate::slot::{Slot, WAKING};
+use crate::slot::{Slot, USER_CODE};
 use crate::spin_policy::{Round, SpinPolicy};
 use crate::wake_policy::WakePolicy;
 use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_protocol::sync::{LocalQueue, Steal};
 use shopfloor_task::{Notified, Ran};
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -41,6 +43,8 @@ pub(crate) struct Worker {
     batching: Cell<bool>,
     /// The driver's and the wheels' output, reused.
     wakers: Cell<Vec<Waker>>,
+    /// Of the last turn of the driver, until it is reported.
+    driver_error: Cell<Option<io::Error>>,
     /// State of the generator that picks the first victim.
     random: Cell<u32>,
 }
@@ -73,6 +77,7 @@ impl Worker {
             joining: Cell::new(false),
             batching: Cell::new(false),
             wakers: Cell::new(Vec::new()),
+            driver_error: Cell::new(None),
             random,
         })
     }
@@ -87,11 +92,16 @@ impl Worker {
     /// down again.
     pub(crate) fn stand_up(&self) -> Option<Seated> {
         let polling = self.seated(|slot, _| slot.polling.get()).unwrap_or(0);
-        if polling > WAKING {
+        if polling > USER_CODE {
             self.floor.standing.lock().push(polling);
         }
         self.seated(|slot, _| slot.polling.set(0));
         self.seat.borrow_mut().take()
+    }
+
+    /// Whether this thread is in a poll of a task, or in the drop of its future, by the slot that it runs.
+    pub(crate) fn is_polling(&self) -> bool {
+        self.seated(|slot, _| slot.polling.get() > USER_CODE).unwrap_or(false)
     }
 
     pub(crate) fn sit_down(&self, seat: Seated) {
@@ -261,7 +271,7 @@ impl Worker {
         if is_own(&joiner) {
             joiner.wake();
         } else {
-            self.while_waking(|| self.floor.wake_foreign(joiner));
+            self.as_user_code(|| self.floor.wake_foreign(joiner));
         }
         self.joining.set(false);
     }
@@ -302,20 +312,33 @@ impl Worker {
         }
         self.floor.timers.fire_all_due(self.floor.clock.now(), &mut wakers);
         self.wake_batch(wakers);
+        self.report_driver_error();
     }
 
-    /// One turn of the driver, by the holder of its token.
-    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) {
-        if let Err(error) = self.floor.driver.turn(timeout, wakers) {
-            self.floor.foreman.driver_failed(error);
+    /// One turn of the driver, by the holder of its token. False: it failed, which is to be reported when the token
+    /// is given back.
+    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> bool {
+        let turned = self.floor.driver.turn(timeout, wakers);
+        turned.map_err(|error| self.driver_error.set(Some(error))).is_ok()
+    }
+
+    fn report_driver_error(&self) {
+        if let Some(error) = self.driver_error.take() {
+            self.as_user_code(|| self.floor.foreman.driver_failed(error));
         }
     }
 
-    /// Calls foreign wakers, which are user code and may block: to the foreman this is a poll.
-    fn while_waking(&self, wake: impl FnOnce()) {
-        self.seated(|slot, _| slot.polling.set(WAKING));
-        wake();
+    /// Runs code of the user's other than a poll, which may block: to the foreman this is a poll.
+    fn as_user_code(&self, code: impl FnOnce()) {
+        self.seated(|slot, _| slot.polling.set(USER_CODE));
+        code();
         self.seated(|slot, _| slot.polling.set(0));
+    }
+
+    fn run_hook(&self, hook: &Option<ThreadHook>, what: &'static str) {
+        if hook.is_some() {
+            self.as_user_code(|| self.floor.run_hook(hook, what));
+        }
     }
 
     fn wake_batch(&self, mut wakers: Vec<Waker>) {
@@ -326,28 +349,28 @@ impl Worker {
             self.seated(|_, seat| self.policy.batch_pushed(&self.floor, &seat.queue));
         }
         if !wakers.is_empty() {
-            self.while_waking(|| wakers.drain(..).for_each(|waker| self.floor.wake_foreign(waker)));
+            self.as_user_code(|| wakers.drain(..).for_each(|waker| self.floor.wake_foreign(waker)));
         }
         self.wakers.set(wakers);
     }
 
     fn park(&self) {
-        let Some(slot) = self.slot() else { return };
         let floor = &*self.floor;
+        self.run_hook(&floor.config.on_thread_park, "the park hook");
+        let Some(slot) = self.slot() else { return };
         let mut wakers = self.wakers.take();
-        floor.run_hook(&floor.config.on_thread_park, "the park hook");
-        let searching = floor.idle.park(
-            slot,
-            self.is_searching.get(),
-            || floor.slots[slot].parker.take_token() || floor.has_work() || floor.try_close(),
-            || self.block(slot, &mut wakers),
-        );
+        let own = &floor.slots[slot];
+        // The hook may have woken a task, which is in the LIFO slot.
+        let keeps_awake =
+            || own.parker.take_token() || !own.lifo.is_empty() || floor.has_work() || floor.try_close();
+        let was_searching = self.is_searching.get();
+        let searching = floor.idle.park(slot, was_searching, keeps_awake, || self.block(slot, &mut wakers));
         self.is_searching.set(searching);
         floor.foreman.worker_left_park();
-        floor.run_hook(&floor.config.on_thread_unpark, "the unpark hook");
-        let now = floor.clock.now();
-        floor.timers.fire_all_due(now, &mut wakers);
+        floor.timers.fire_all_due(floor.clock.now(), &mut wakers);
         self.wake_batch(wakers);
+        self.report_driver_error();
+        self.run_hook(&floor.config.on_thread_unpark, "the unpark hook");
     }
 
     /// Sleeps in the driver if nobody else does, else on the slot's own parker. Announced as parked.
@@ -357,7 +380,9 @@ impl Worker {
         let spin = |is_unparked: &dyn Fn() -> bool| {
             self.spin_policy.spin(floor.config.driver_spin, || {
                 let mut wakers = wakers.borrow_mut();
-                self.turn(Some(Duration::ZERO), &mut wakers);
+                if !self.turn(Some(Duration::ZERO), &mut wakers) {
+                    return Round::Found;
+                }
                 // The clock is read only if there is a timer.
                 let deadline = floor.timers.earliest();
                 let is_due = deadline != u64::MAX && deadline <= floor.clock.now();

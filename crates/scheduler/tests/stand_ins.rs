@@ -107,6 +107,31 @@ fn a_poll_that_does_not_end_is_reported_on_every_kind_of_runtime() {
 }
 
 #[test]
+fn a_drop_of_an_aborted_future_that_blocks_is_reported_and_silences_nobody() {
+    struct BlocksInDrop(mpsc::Receiver<()>);
+    impl Drop for BlocksInDrop {
+        fn drop(&mut self) {
+            // An error means that the test let go by dropping its end.
+            let _ = self.0.recv();
+        }
+    }
+    let runtime = runtime(1);
+    let (let_go, wait) = mpsc::channel();
+    let blocks = BlocksInDrop(wait);
+    let task = runtime.spawn(async move {
+        let _blocks = blocks;
+        std::future::pending::<()>().await;
+    });
+    task.abort();
+    while runtime.handle().metrics().stalls == 0 {
+        thread::yield_now();
+    }
+    assert_eq!(runtime.block_on(runtime.spawn(async { 7 })).expect("a stand-in runs it"), 7);
+    drop(let_go);
+    assert!(runtime.block_on(task).expect_err("it was aborted").is_cancelled());
+}
+
+#[test]
 fn a_current_thread_runtime_takes_no_stand_in() {
     let runtime = runtime(0);
     let handle = runtime.handle().clone();

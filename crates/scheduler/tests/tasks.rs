@@ -200,6 +200,37 @@ fn what_a_drop_spawns_while_the_runtime_ends_is_cancelled() {
 }
 
 #[test]
+fn a_spawn_beside_the_start_of_the_end_is_run_or_cancelled() {
+    for _ in 0..300 {
+        let runtime = runtime(2);
+        let handle = runtime.handle().clone();
+        let (begin, begun) = mpsc::channel();
+        let spawner = std::thread::spawn(move || {
+            loop {
+                let task = handle.spawn(yield_now());
+                // An error means that the test has seen enough.
+                let _ = begin.send(());
+                if handle.block_on(task).is_err() {
+                    return;
+                }
+            }
+        });
+        begun.recv().expect("it spawns");
+        drop(runtime);
+        spawner.join().expect("every handle resolves");
+    }
+}
+
+#[test]
+fn a_task_may_have_tens_of_thousands_of_handles() {
+    let runtime = runtime(1);
+    let task = runtime.spawn(pending::<()>());
+    let handles: Vec<_> = (0..100_000).map(|_| task.abort_handle()).collect();
+    handles[77_777].abort();
+    assert!(runtime.block_on(task).expect_err("it waits for ever").is_cancelled());
+}
+
+#[test]
 fn spawning_after_the_shutdown_gives_a_cancelled_handle() {
     for workers in WIDTHS {
         let runtime = runtime(workers);

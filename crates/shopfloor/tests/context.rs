@@ -1,10 +1,13 @@
 //! Which runtime a thread is inside of, and what is said where there is none.
 
+use std::cell::RefCell;
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::mpsc;
 use std::task::{Context, Waker};
 use std::thread;
+use std::time::Duration;
 
 use shopfloor::net::{TcpListener, TcpStream, UdpSocket};
 use shopfloor::runtime::{Builder, Handle, Runtime};
@@ -155,4 +158,44 @@ fn block_on_where_tasks_run_panics_and_names_what_to_use() {
     let home = named("home");
     let task = home.spawn(async move { block_in_place(|| target.block_on(async { 7 })) });
     assert_eq!(home.block_on(task).expect("its worker was given away"), 7);
+}
+
+#[test]
+fn a_runtime_may_end_with_the_locals_of_its_thread() {
+    thread_local! {
+        static RUNTIME: RefCell<Option<Runtime>> = const { RefCell::new(None) };
+    }
+    for build in [current_thread, || named("local")] {
+        let thread = thread::spawn(move || {
+            RUNTIME.with(|local| {
+                let runtime = local.borrow_mut().insert(build()).handle().clone();
+                let (dropped, ends) = mpsc::channel::<()>();
+                drop(runtime.spawn(async move {
+                    let _dropped = dropped;
+                    pending::<()>().await;
+                }));
+                local.borrow().as_ref().expect("just made").block_on(async {});
+                ends
+            })
+        });
+        let ends = thread.join().expect("the end of the runtime does not panic");
+        assert!(ends.recv().is_err(), "the task ends with its runtime");
+    }
+}
+
+#[test]
+fn a_worker_in_block_in_place_ends_its_runtime_without_waiting_for_itself() {
+    let runtime = named("ends itself");
+    let handle = runtime.handle().clone();
+    let (give, take) = mpsc::channel::<Runtime>();
+    let (tell, told) = mpsc::channel();
+    drop(handle.spawn(async move {
+        block_in_place(|| {
+            let runtime = take.recv().expect("the test gives it");
+            tell.send(runtime.shutdown_timeout(Duration::MAX).workers_detached).expect("the test waits");
+        });
+    }));
+    give.send(runtime).expect("the task waits");
+    let detached = told.recv_timeout(Duration::from_secs(60)).expect("it waits for nothing");
+    assert!(detached >= 1, "it is itself one of the workers");
 }

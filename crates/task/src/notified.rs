@@ -63,14 +63,17 @@ impl Notified {
         self.header().wait.set(word);
     }
 
-    /// Polls or cancels the task and settles what follows. `before_poll` is called if it is polled. `after_poll` is called between a poll that returned
+    /// Polls or cancels the task and settles what follows. `before_poll` is called if user code will run, in a poll or in the drop of the future. `after_poll` is called between a poll that returned
     /// Pending and the transition that may give the task away, with a way to set its wait word; when it
     /// returns true, the task yielded: it stays ready without touching the state word. A panic of the future
     /// becomes its output.
     pub fn run(self, before_poll: impl FnOnce(), after_poll: impl FnOnce(&Self) -> bool) -> Ran {
         match self.header().state.start_poll() {
             StartAction::Held => Ran::Left,
-            StartAction::Cancel => self.cancel(),
+            StartAction::Cancel => {
+                before_poll();
+                self.cancel()
+            }
             StartAction::Poll => {
                 before_poll();
                 // SAFETY: we own the obligation until one of the transitions below gives it away, and the
@@ -103,8 +106,8 @@ impl Notified {
             EndAction::Reschedule => Ran::Again(self),
             EndAction::Cancel => self.cancel(),
             EndAction::Orphaned => {
-                // SAFETY: the action gave us a pin, which keeps the cell until it is undone there.
-                note_orphan_and_unpin(unsafe { cell.as_ref() }, cell);
+                // SAFETY: the action gave us a pin.
+                unsafe { note_orphan_and_unpin(cell) };
                 Ran::Left
             }
         }

@@ -1,6 +1,6 @@
 //! The waker of a task: the cell's address and a counted reference, no allocation.
 
-use crate::header::{Header, Host};
+use crate::header::{Header, Host, TaskVtable};
 use crate::notified::Notified;
 use shopfloor_protocol::task_state::{DropAction, WakeAction};
 use std::mem::ManuallyDrop;
@@ -89,16 +89,22 @@ unsafe fn drop_waker(data: *const ()) {
         DropAction::None => {}
         // SAFETY: the action says that the cell is dead.
         DropAction::Release => unsafe { release(cell(data)) },
-        DropAction::Orphaned => note_orphan_and_unpin(header, cell(data)),
+        // SAFETY: the action gave us a pin.
+        DropAction::Orphaned => unsafe { note_orphan_and_unpin(cell(data)) },
     }
 }
 
-/// Discharges `Orphaned`: the caller holds the pin that came with the action.
-pub(crate) fn note_orphan_and_unpin(header: &Header, cell: NonNull<Header>) {
-    let (note, release) = (header.vtable.note_orphan, header.vtable.release);
-    // SAFETY: the pin keeps the cell, and so the host.
-    unsafe { note(cell) };
-    if header.state.unpin() {
+/// Discharges `Orphaned`. Takes no reference to the header: the cell may be freed here.
+///
+/// # Safety
+/// The caller holds the pin that came with the action, and uses the cell no more.
+pub(crate) unsafe fn note_orphan_and_unpin(cell: NonNull<Header>) {
+    // SAFETY: the pin keeps the cell until `unpin`.
+    let TaskVtable { note_orphan, release, .. } = unsafe { cell.as_ref() }.vtable;
+    // SAFETY: as above, and so the host.
+    unsafe { note_orphan(cell) };
+    // SAFETY: as above.
+    if unsafe { cell.as_ref() }.state.unpin() {
         // SAFETY: `unpin` found the cell dead.
         unsafe { release(cell) };
     }

@@ -43,6 +43,13 @@ pub const MODELS: &[Model] = &[
         body: closing_against_spawn,
     },
     Model {
+        name: "shutdown::it_is_not_closed_before_every_roster_is",
+        property: "Closing against a worker that parks and a foreign spawn: Closed means refused or complete.",
+        outcomes: &["cancelled", "refused"],
+        preemption_bound: Some(3),
+        body: closing_against_park_and_spawn,
+    },
+    Model {
         name: "shutdown::a_root_that_joins_learns_of_the_end",
         property: "A thread in `block_on` joins a task that shutdown aborts: it sees the end, or is woken.",
         outcomes: &["at once", "woken"],
@@ -133,6 +140,53 @@ fn closing_against_spawn(order: Order, outcomes: &Outcomes) {
     if spawned.is_some() {
         cell.drop_waker();
         assert!(cell.is_freed());
+    }
+}
+
+fn closing_against_park_and_spawn(order: Order, outcomes: &Outcomes) {
+    let roster = Arc::new(Roster::new(false));
+    let lifecycle = Arc::new(Lifecycle::new());
+    let task = Arc::new(Cell::detached(1, 0).for_roster(Arc::clone(&roster)));
+    // What a worker asks before it parks, and the closer when all tasks are aborted.
+    let try_close = |task: &Cell, roster: &Roster<bool, ()>, lifecycle: &Lifecycle| {
+        let is_incomplete = |listed: &bool| *listed && !task.state.load().is_complete();
+        if lifecycle.phase() == RuntimePhase::Draining && roster.lock().is_drained(is_incomplete) {
+            lifecycle.close();
+        }
+    };
+    let spawn = (Arc::clone(&task), Arc::clone(&lifecycle));
+    let park = (Arc::clone(&task), Arc::clone(&roster), Arc::clone(&lifecycle));
+    let close = (Arc::clone(&task), roster, Arc::clone(&lifecycle));
+    let (listed, (), ()) = order.run3(
+        move || {
+            let (task, lifecycle) = spawn;
+            let listed = task.list();
+            if listed {
+                task.run(|| Poll::Pending);
+                let closed = lifecycle.phase() == RuntimePhase::Closed;
+                assert!(!closed || task.state.load().is_complete(), "nobody is left who would run it");
+            }
+            listed
+        },
+        move || try_close(&park.0, &park.1, &park.2),
+        move || {
+            let (task, roster, lifecycle) = close;
+            assert!(lifecycle.start_closing());
+            let _nothing_kept: Option<()> = roster.close();
+            let state = roster.lock();
+            let pinned = state.list && task.state.pin();
+            drop(state);
+            if pinned {
+                task.abort();
+                task.unpin();
+            }
+            try_close(&task, &roster, &lifecycle);
+        },
+    );
+    outcomes.saw(if listed { "cancelled" } else { "refused" });
+    if listed {
+        task.drop_waker();
+        assert!(task.is_freed());
     }
 }
 

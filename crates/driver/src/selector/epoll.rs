@@ -42,6 +42,7 @@ pub(crate) struct Epoll {
     poller: Poller,
     interrupt: OwnedFd,
     precise_wait: PreciseWait,
+    make_timer: MakeTimer,
     /// Present once `precise_wait` was refused. Uncontended: one thread waits at a time.
     timer: Mutex<Option<Timer>>,
 }
@@ -55,14 +56,14 @@ struct Timer {
 impl Epoll {
     /// A selector without sources.
     pub(crate) fn new() -> io::Result<Self> {
-        Self::with_precise_wait(epoll_pwait2)
+        Self::with(epoll_pwait2, Timer::new)
     }
 
-    fn with_precise_wait(precise_wait: PreciseWait) -> io::Result<Self> {
+    fn with(precise_wait: PreciseWait, make_timer: MakeTimer) -> io::Result<Self> {
         let poller = Poller::new()?;
         let interrupt = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         add_own(&poller, &interrupt, INTERRUPT)?;
-        Ok(Self { poller, interrupt, precise_wait, timer: Mutex::new(None) })
+        Ok(Self { poller, interrupt, precise_wait, make_timer, timer: Mutex::new(None) })
     }
 
     /// As `Selector::wait`, but an interrupted system call is an error. One system call, unless the deadline
@@ -73,7 +74,9 @@ impl Epoll {
         let looks_only = timeout == Some(Duration::ZERO);
         if let (Some(timeout), false, None) = (timeout, looks_only, &timer) {
             match (self.precise_wait)(self.poller.as_fd(), &mut buffer, timeout) {
-                Err(error) if is_missing(&error) => *timer = Some(Timer::new(&self.poller)?),
+                // Without a descriptor for the timer this wait ends by whole milliseconds, rounded up; the next one
+                // tries again. An error would keep the events from everybody.
+                Err(error) if is_missing(&error) => *timer = (self.make_timer)(&self.poller).ok(),
                 result => {
                     append(result?, timer, events);
                     return Ok(());
@@ -90,6 +93,8 @@ impl Epoll {
         Ok(())
     }
 }
+
+type MakeTimer = fn(&Poller) -> io::Result<Timer>;
 
 /// Appends the events of sources; notes one of the timer.
 fn append(reported: &[epoll::Event], timer: &mut Option<Timer>, events: &mut Vec<Event>) {
@@ -239,7 +244,7 @@ mod tests {
     #[test]
     fn without_a_precise_wait_a_timer_ends_it_and_never_early() {
         for precise_wait in [refused as PreciseWait, forbidden] {
-            let selector = Epoll::with_precise_wait(precise_wait).unwrap();
+            let selector = Epoll::with(precise_wait, Timer::new).unwrap();
             for timeout in [SHORT, SHORT, Duration::from_micros(200), Duration::from_millis(3)] {
                 let mut rest = Some(timeout);
                 let deadline = Instant::now() + timeout;
@@ -253,8 +258,28 @@ mod tests {
     }
 
     #[test]
+    fn without_a_descriptor_for_the_timer_a_wait_is_rounded_up_and_the_next_one_tries_again() {
+        fn full(_: &Poller) -> io::Result<Timer> {
+            Err(Errno::MFILE.into())
+        }
+        let mut selector = Epoll::with(refused, full).unwrap();
+        let (ours, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        selector.add(ours.as_fd(), Token::from_usize(7)).unwrap();
+        let mut events = Vec::new();
+        selector.wait(Some(Duration::from_secs(20)), &mut events).unwrap();
+        assert_eq!(events, [(Token::from_usize(7), Ready::WRITABLE)]);
+        let start = Instant::now();
+        selector.wait(Some(SHORT), &mut Vec::new()).unwrap();
+        assert!(start.elapsed() >= SHORT, "never early");
+        assert!(selector.timer.lock().is_none());
+        selector.make_timer = Timer::new;
+        selector.wait(Some(SHORT), &mut Vec::new()).unwrap();
+        assert!(selector.timer.lock().is_some());
+    }
+
+    #[test]
     fn without_a_precise_wait_events_and_interrupts_still_end_a_wait() {
-        let selector = Epoll::with_precise_wait(refused).unwrap();
+        let selector = Epoll::with(refused, Timer::new).unwrap();
         let (ours, peer) = std::os::unix::net::UnixStream::pair().unwrap();
         selector.add(ours.as_fd(), Token::from_usize(7)).unwrap();
         let mut events = Vec::new();
@@ -278,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_timer_that_was_not_reached_does_not_end_an_endless_wait() {
-        let selector = Epoll::with_precise_wait(refused).unwrap();
+        let selector = Epoll::with(refused, Timer::new).unwrap();
         selector.signal().unwrap();
         selector.wait(Some(SHORT), &mut Vec::new()).unwrap();
         // Sets the timer for nothing: looking leaves it as it is, waiting for ever disarms it.
@@ -304,9 +329,9 @@ mod tests {
 
     #[test]
     fn an_interrupted_wait_is_no_error_and_another_one_is() {
-        let selector = Epoll::with_precise_wait(interrupted).unwrap();
+        let selector = Epoll::with(interrupted, Timer::new).unwrap();
         assert!(selector.wait(Some(SHORT), &mut Vec::new()).is_ok());
-        let selector = Epoll::with_precise_wait(broken).unwrap();
+        let selector = Epoll::with(broken, Timer::new).unwrap();
         let error = selector.wait(Some(SHORT), &mut Vec::new()).unwrap_err();
         assert_eq!(Errno::from_io_error(&error), Some(Errno::NOMEM));
         assert!(selector.timer.lock().is_none(), "the precise wait is not given up for it");

@@ -38,6 +38,7 @@ impl Driver for SleepingDriver {
 }
 
 /// A runtime with so many workers; 0 for a current-thread one.
+#[allow(dead_code, reason = "not every test file uses all of the support")]
 pub(crate) fn runtime(workers: usize) -> Scheduler {
     let config = match workers {
         0 => Config::new(Flavor::CurrentThread, 1),

@@ -172,8 +172,8 @@ impl Builder {
     }
 
     /// How long a worker that runs out of tasks looks for I/O without sleeping, before it sleeps: 50 µs, unless told
-    /// otherwise; zero for not at all. It does so only while that has proved to save time, and never on a machine with
-    /// one core. An idle runtime sleeps.
+    /// otherwise; zero for not at all. It does so only while that has proved to save time, and not on
+    /// [`IoBackend::Portable`]. An idle runtime sleeps.
     pub fn io_spin(&mut self, time: Duration) -> &mut Self {
         self.config.driver_spin = time;
         self
@@ -208,6 +208,9 @@ impl Builder {
     fn config(&self) -> Config {
         let mut config = self.config.clone();
         let stand_ins = self.stand_ins.unwrap_or(config.workers);
+        if self.backend == IoBackend::Portable {
+            config.driver_spin = Duration::ZERO;
+        }
         config.stand_ins = if config.flavor == Flavor::MultiThread { stand_ins } else { 0 };
         config
     }
