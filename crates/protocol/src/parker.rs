@@ -139,6 +139,7 @@ impl Parker {
         self.step(NOTIFIED, EMPTY)
     }
 
+    #[cfg_attr(loom, track_caller)]
     fn step(&self, from: u8, to: u8) -> bool {
         // ordering: Acquire on success: P1 when a token is taken. Relaxed on failure: the value decides the
         // next step, which is a compare-exchange again.

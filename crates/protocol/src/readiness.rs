@@ -164,6 +164,7 @@ impl Readiness {
     }
 
     #[inline]
+    #[cfg_attr(loom, track_caller)]
     fn replace(&self, success: Ordering, step: impl Fn(Observed) -> Observed) {
         // ordering: Relaxed — a starting guess that the exchange checks.
         let mut current = Observed(self.word.load(Ordering::Relaxed));

@@ -361,6 +361,7 @@ impl TaskState {
     }
 
     /// Applies a transition until no other thread gets in between.
+    #[cfg_attr(loom, track_caller)]
     fn apply<A>(&self, success: Ordering, step: impl Fn(Snapshot) -> (Snapshot, A)) -> A {
         // ordering: Relaxed: a guess that the compare-exchange checks.
         let mut current = self.0.load(Ordering::Relaxed);

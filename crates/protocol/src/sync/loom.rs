@@ -1,12 +1,22 @@
 //! The build that loom explores.
 
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 pub use super::loom_atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
+use super::probe;
 pub use super::queue_stub::{Injector, LocalQueue, Stealer};
 pub use loom::hint::spin_loop;
-pub use loom::sync::atomic::{Ordering, fence};
-pub use loom::sync::{Arc, MutexGuard};
+pub use loom::sync::Arc;
+pub use loom::sync::atomic::Ordering;
+
+/// loom's fence, shown to the [`probe`].
+#[track_caller]
+pub fn fence(order: Ordering) {
+    if let Some(order) = probe::fence_ordering(order) {
+        loom::sync::atomic::fence(order);
+    }
+}
 
 /// loom's mutex with the interface of the ordinary build.
 #[derive(Debug, Default)]
@@ -23,7 +33,7 @@ impl<T> Mutex<T> {
     /// # Panics
     /// If a model panicked while it held the lock.
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().expect("a model panicked while it held this lock")
+        MutexGuard { guard: self.0.lock().expect(POISONED), mutex: self }
     }
 
     /// Unwraps the value.
@@ -31,7 +41,31 @@ impl<T> Mutex<T> {
     /// # Panics
     /// If a model panicked while it held the lock.
     pub fn into_inner(self) -> T {
-        self.0.into_inner().expect("a model panicked while it held this lock")
+        self.0.into_inner().expect(POISONED)
+    }
+}
+
+const POISONED: &str = "a model panicked while it held this lock";
+
+/// A held lock. It knows its mutex, so that a wait can come back without a notification.
+#[derive(Debug)]
+#[must_use]
+pub struct MutexGuard<'a, T> {
+    guard: loom::sync::MutexGuard<'a, T>,
+    mutex: &'a Mutex<T>,
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
     }
 }
 
@@ -50,7 +84,12 @@ impl Condvar {
     /// # Panics
     /// If a model panicked while it held the lock.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        self.0.wait(guard).expect("a model panicked while it held this lock")
+        let MutexGuard { guard, mutex } = guard;
+        if probe::is_spurious(probe::SpuriousCall::Wait) {
+            drop(guard);
+            return mutex.lock();
+        }
+        MutexGuard { guard: self.0.wait(guard).expect(POISONED), mutex }
     }
 
     /// As [`wait`](Self::wait): loom has no clock, so a model scripts a time-out by not calling this.
@@ -60,11 +99,9 @@ impl Condvar {
     pub fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
-        timeout: Duration,
+        _timeout: Duration,
     ) -> (MutexGuard<'a, T>, bool) {
-        let (guard, result) =
-            self.0.wait_timeout(guard, timeout).expect("a model panicked while it held this lock");
-        (guard, result.timed_out())
+        (self.wait(guard), false)
     }
 
     /// Wakes one waiter, if there is one.

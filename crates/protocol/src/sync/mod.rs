@@ -22,6 +22,10 @@ mod backend;
 mod loom_atomic;
 
 #[cfg(loom)]
+#[path = "loom_probe.rs"]
+pub mod probe;
+
+#[cfg(loom)]
 #[path = "loom_queue.rs"]
 mod queue_stub;
 
