@@ -14,9 +14,16 @@
 #![allow(unreachable_pub, reason = "nothing is exported from a test; `pub` here means visible to the runner")]
 
 mod models {
+    pub mod alteration;
     pub mod arguments;
     pub mod child;
+    pub mod coverage;
     pub mod golden;
+    pub mod listed;
+    pub mod mutants;
+    pub mod places;
+    pub mod report;
+    pub mod run;
     pub mod runner;
     pub mod support;
 
@@ -46,6 +53,7 @@ mod models {
     pub mod waiters;
 }
 
+use models::coverage::Coverage;
 use models::runner::Suite;
 
 /// The models of each protocol; a new file is one line above and one here.
@@ -74,7 +82,16 @@ const MODELS: &[&[models::support::Model]] = &[
     models::waiters::MODELS,
 ];
 
-const SUITE: Suite = Suite { models: MODELS, upstream: models::canaries::UPSTREAM, golden: "golden.txt" };
+const SUITE: Suite = Suite {
+    models: MODELS,
+    upstream: models::canaries::UPSTREAM,
+    golden: "golden.txt",
+    coverage: Some(Coverage {
+        source: "crates/protocol/src",
+        listed: "equivalent.toml",
+        report: "report.md",
+    }),
+};
 
 fn main() -> std::io::Result<std::process::ExitCode> {
     SUITE.main()

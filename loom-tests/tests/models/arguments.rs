@@ -1,4 +1,4 @@
-//! The part of libtest's command line that makes sense here.
+//! The part of libtest's command line that makes sense here, and `--mutants`.
 
 /// Options of libtest that take a value, and that mean nothing to models.
 const IGNORED_WITH_VALUE: [&str; 6] =
@@ -16,6 +16,9 @@ pub struct Arguments {
     pub terse: bool,
     /// Only what is marked as ignored, which no model is.
     pub only_ignored: bool,
+    /// Weaken the orderings one by one instead: all, or those whose text contains the value of `--site`.
+    pub mutants: bool,
+    sites: Vec<String>,
     /// Child processes at a time, if given.
     pub threads: Option<usize>,
 }
@@ -35,6 +38,8 @@ impl Arguments {
                 "--list" => parsed.list = true,
                 "--exact" => parsed.exact = true,
                 "--ignored" => parsed.only_ignored = true,
+                "--mutants" => parsed.mutants = true,
+                "--site" => parsed.sites.extend(value.or_else(|| arguments.next())),
                 "--skip" => parsed.skips.extend(value.or_else(|| arguments.next())),
                 "--format" => {
                     value = value.or_else(|| arguments.next());
@@ -60,6 +65,16 @@ impl Arguments {
         !self.only_ignored
             && (self.filters.is_empty() || self.filters.iter().any(matches))
             && !self.skips.iter().any(matches)
+    }
+
+    /// Whether the orderings of this site are to be weakened.
+    pub fn selects_site(&self, site: &str) -> bool {
+        self.sites.is_empty() || self.sites.iter().any(|part| site.contains(part))
+    }
+
+    /// Whether every site is to be weakened, with every model.
+    pub fn selects_all_sites(&self) -> bool {
+        self.sites.is_empty() && self.selects_all()
     }
 
     /// Whether every model is to be run.

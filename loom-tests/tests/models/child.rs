@@ -5,10 +5,13 @@
 
 #![allow(clippy::disallowed_types, reason = "executions are counted across executions, outside loom's view")]
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use protocol_loom::sync::probe;
 
 use super::support::{Model, Order, Outcomes};
 
@@ -65,6 +68,7 @@ pub fn explore(model: &'static Model, order: Order) -> io::Result<ExitCode> {
         let executions = Arc::clone(&executions);
         move || {
             *executions.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+            probe::start_execution();
             (model.body)(order, &outcomes);
         }
     });
@@ -72,6 +76,8 @@ pub fn explore(model: &'static Model, order: Order) -> io::Result<ExitCode> {
     let report = Report {
         executions: *executions.lock().unwrap_or_else(PoisonError::into_inner),
         seen: outcomes.seen().into_iter().collect(),
+        sites: probe::sites(),
+        altered: probe::altered(),
     };
     write!(io::stdout().lock(), "{report}")?;
     Ok(ExitCode::SUCCESS)
@@ -84,6 +90,10 @@ pub struct Report {
     pub executions: u64,
     /// The outcomes that they showed, sorted.
     pub seen: Vec<String>,
+    /// The orderings that they reached.
+    pub sites: BTreeSet<String>,
+    /// How often the alteration took effect, if there was one.
+    pub altered: u64,
 }
 
 impl fmt::Display for Report {
@@ -91,6 +101,10 @@ impl fmt::Display for Report {
         for outcome in &self.seen {
             writeln!(f, "seen {outcome}")?;
         }
+        for site in &self.sites {
+            writeln!(f, "site {site}")?;
+        }
+        writeln!(f, "altered {}", self.altered)?;
         writeln!(f, "executions {}", self.executions)
     }
 }
@@ -103,6 +117,8 @@ impl Report {
         for line in text.lines() {
             match line.split_once(' ') {
                 Some(("seen", outcome)) => report.seen.push(outcome.to_owned()),
+                Some(("site", site)) => drop(report.sites.insert(site.to_owned())),
+                Some(("altered", count)) => report.altered = count.parse().ok()?,
                 Some(("executions", count)) => {
                     report.executions = count.parse().ok()?;
                     complete = true;

@@ -5,9 +5,16 @@
     reason = "nothing is exported from a program; `pub` here means visible to the runner"
 )]
 
+mod alteration;
 mod arguments;
 mod child;
+mod coverage;
 mod golden;
+mod listed;
+mod mutants;
+mod places;
+mod report;
+mod run;
 mod runner;
 mod support;
 
@@ -16,8 +23,12 @@ use protocol_loom::sync::{Arc, Condvar, Mutex, UnsafeCell};
 use runner::Suite;
 use support::{Model, Order, Outcomes};
 
-const SUITE: Suite =
-    Suite { models: &[MODELS], upstream: UPSTREAM, golden: "tests/models/failing.golden.txt" };
+const SUITE: Suite = Suite {
+    models: &[MODELS],
+    upstream: UPSTREAM,
+    golden: "tests/models/failing.golden.txt",
+    coverage: None,
+};
 
 fn main() -> std::io::Result<std::process::ExitCode> {
     SUITE.main()

@@ -2,31 +2,37 @@
 
 #![allow(clippy::disallowed_types, reason = "the runner's own threads share a queue of models, outside loom")]
 
-use std::io::{self, PipeReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
-use std::{env, fmt, thread};
+use std::{env, thread};
 
+use protocol_loom::sync::probe;
+
+use super::alteration;
 use super::arguments::Arguments;
-use super::child::{self, Report, Way};
+use super::child::{self, Way};
+use super::coverage::Coverage;
 use super::golden::Golden;
+use super::mutants;
+use super::run::{ALTERATION, CHILD, End, Run};
 use super::support::Model;
 
-/// Name of the model that a child explores, and the way.
-const CHILD: &str = "LOOM_TESTS_CHILD";
-/// Tells the facade what a load does.
-const LOADS: &str = "LOOM_TESTS_LOADS";
 /// Set to 1 to record the counts instead of comparing them.
 const BLESS: &str = "LOOM_TESTS_BLESS";
 /// Overrides [`TIME_LIMIT`], in seconds.
 const LIMIT: &str = "LOOM_TESTS_LIMIT_S";
 
+/// How a child ends that was told something it does not understand; a model that fails ends otherwise.
+pub const MISUSED: u8 = 2;
+
 /// One run that takes longer has failed. Ten times what a model should take, for a busy machine.
 const TIME_LIMIT: Duration = Duration::from_secs(200);
 /// Child processes at a time unless `--test-threads` says otherwise.
-const CHILDREN: usize = 2;
+pub const CHILDREN: usize = 2;
 
 /// Everything that one test program runs.
 #[derive(Debug)]
@@ -37,10 +43,13 @@ pub struct Suite {
     pub upstream: &'static [Model],
     /// The file of recorded counts.
     pub golden: &'static str,
+    /// The orderings that the models answer for.
+    pub coverage: Option<Coverage>,
 }
 
 impl Suite {
-    fn models(&self) -> impl Iterator<Item = &'static Model> {
+    /// All models.
+    pub fn models(&self) -> impl Iterator<Item = &'static Model> {
         self.models.iter().copied().flatten().chain(self.upstream)
     }
 
@@ -57,10 +66,24 @@ impl Suite {
             let (name, way) = run.split_once(' ').expect("the parent writes `name way`");
             let model = self.models().find(|model| model.name == name).expect("the parent knows the model");
             let way = Way::ALL.into_iter().find(|known| known.name() == way);
+            let altered = env::var(ALTERATION).unwrap_or_default();
+            if !altered.is_empty() {
+                let Some(alteration) = alteration::parse(&altered) else {
+                    writeln!(io::stderr(), "not an alteration: {altered:?}")?;
+                    return Ok(ExitCode::from(MISUSED));
+                };
+                probe::alter(alteration);
+            }
             return child::explore(model, way.expect("the parent knows the way").order);
         }
         let arguments = Arguments::parse(env::args().skip(1));
-        if arguments.list { self.list(&arguments) } else { self.run(&arguments) }
+        if arguments.list {
+            self.list(&arguments)
+        } else if arguments.mutants {
+            mutants::run(self, &arguments)
+        } else {
+            self.run(&arguments)
+        }
     }
 
     fn list(&self, arguments: &Arguments) -> io::Result<ExitCode> {
@@ -82,10 +105,7 @@ impl Suite {
     fn run(&self, arguments: &Arguments) -> io::Result<ExitCode> {
         let started = Instant::now();
         let bless = env::var(BLESS).is_ok_and(|value| value == "1");
-        let limit = match env::var(LIMIT) {
-            Ok(seconds) => Duration::from_secs(seconds.parse().map_err(io::Error::other)?),
-            Err(_) => TIME_LIMIT,
-        };
+        let limit = time_limit()?;
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.golden);
         // Blessing repairs a file that contradicts itself.
         let mut golden = match Golden::read(&path) {
@@ -105,19 +125,21 @@ impl Suite {
         }
         let executable = env::current_exe()?;
         let queue = Mutex::new(selected.iter().copied());
+        let mut sites = BTreeSet::new();
         let (sender, results) = mpsc::channel();
         thread::scope(|scope| -> io::Result<()> {
             for _ in 0..arguments.threads.unwrap_or(CHILDREN) {
                 let (sender, queue, executable) = (sender.clone(), &queue, &executable);
                 scope.spawn(move || {
                     while let Some(model) = next(queue) {
-                        let runs = Way::ALL.map(|way| Run::of(executable, model, way, limit));
+                        let runs = Way::ALL.map(|way| Run::of(executable, model, way, limit, None));
                         sender.send((model, runs)).expect("the results are received until all are in");
                     }
                 });
             }
             drop(sender);
             for (model, runs) in results {
+                sites.extend(runs.iter().filter_map(Run::report).flat_map(|report| report.sites.clone()));
                 let verdict = Verdict::of(model, runs, self.is_upstream(model), bless, &mut golden);
                 writeln!(out, "{}", verdict.line)?;
                 out.flush()?;
@@ -139,7 +161,23 @@ impl Suite {
         if bless {
             golden.write(&path)?;
         }
+        // A model that fails does not tell what it reached.
+        if let Some(coverage) = self.coverage.filter(|_| arguments.selects_all() && failures.is_empty()) {
+            let faults = coverage.faults(&sites)?;
+            failures.extend((!faults.is_empty()).then(|| ("sites".to_owned(), faults.join("\n"))));
+        }
         conclude(&mut out, selected.len(), names.len(), &failures, started)
+    }
+}
+
+/// How long one run may take.
+///
+/// # Errors
+/// If the environment asks for something that is no number.
+pub fn time_limit() -> io::Result<Duration> {
+    match env::var(LIMIT) {
+        Ok(seconds) => Ok(Duration::from_secs(seconds.parse().map_err(io::Error::other)?)),
+        Err(_) => Ok(TIME_LIMIT),
     }
 }
 
@@ -185,69 +223,6 @@ fn conclude(
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(101) })
 }
 
-/// How one child ended.
-#[derive(Debug)]
-struct Run {
-    way: Way,
-    end: End,
-    seconds: f64,
-    /// Everything it wrote, shown when it failed.
-    output: String,
-}
-
-#[derive(Debug)]
-enum End {
-    Reported(Report),
-    Died(ExitStatus),
-    TimedOut(Duration),
-    NotStarted(io::Error),
-}
-
-impl Run {
-    fn of(executable: &PathBuf, model: &Model, way: Way, limit: Duration) -> Self {
-        let started = Instant::now();
-        let (end, output) = match Self::spawn(executable, model, way, limit) {
-            Ok(ended) => ended,
-            Err(error) => (End::NotStarted(error), String::new()),
-        };
-        Self { way, end, seconds: started.elapsed().as_secs_f64(), output }
-    }
-
-    fn spawn(executable: &PathBuf, model: &Model, way: Way, limit: Duration) -> io::Result<(End, String)> {
-        let (reader, writer) = io::pipe()?;
-        let mut command = Command::new(executable);
-        command.env(CHILD, format!("{} {}", model.name, way.name()));
-        command.env(LOADS, if way.fresh { "fresh" } else { "stale" });
-        command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-        let mut child = command.spawn()?;
-        // The command holds the parent's copies of the writing end; the pipe ends when the child's are the last.
-        drop(command);
-        let (sender, receiver) = mpsc::channel();
-        let reading = thread::spawn(move || sender.send(read(reader)));
-        let (output, in_time) = match receiver.recv_timeout(limit) {
-            Ok(output) => (output?, true),
-            Err(_) => {
-                child.kill()?;
-                (receiver.recv().map_err(io::Error::other)??, false)
-            }
-        };
-        let status = child.wait()?;
-        drop(reading.join());
-        let end = match Report::parse(&output) {
-            _ if !in_time => End::TimedOut(limit),
-            Some(report) if status.success() => End::Reported(report),
-            _ => End::Died(status),
-        };
-        Ok((end, output))
-    }
-}
-
-fn read(mut pipe: PipeReader) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    pipe.read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
 /// Whether a model held in every way.
 struct Verdict {
     line: String,
@@ -259,7 +234,7 @@ impl Verdict {
         let mut faults = String::new();
         let mut notes = String::new();
         for run in &runs {
-            for fault in run.faults(model, bless, golden) {
+            for fault in faults_of(run, model, bless, golden) {
                 faults.push_str(&format!("{}: {fault}\n", run.way.name()));
             }
         }
@@ -294,50 +269,30 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Run {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.end {
-            End::Reported(report) => write!(f, "{}", report.executions),
-            End::Died(_) => f.write_str("died"),
-            End::TimedOut(_) => f.write_str("timed out"),
-            End::NotStarted(_) => f.write_str("not started"),
+/// What is wrong with one way of exploring a model.
+fn faults_of(run: &Run, model: &Model, bless: bool, golden: &mut Golden) -> Vec<String> {
+    let report = match &run.end {
+        End::Reported(report) => report,
+        End::Died(status) => {
+            return vec![format!("the model died ({status}):\n{}", run.output.trim_end())];
         }
+        End::TimedOut(limit) => return vec![format!("no result within {} s", limit.as_secs())],
+        End::NotStarted(error) => return vec![format!("the child could not be run: {error}")],
+    };
+    let mut faults = Vec::new();
+    for outcome in report.seen.iter().filter(|seen| !model.outcomes.contains(&seen.as_str())) {
+        faults.push(format!("unexpected outcome: [{outcome}]"));
     }
-}
-
-impl Run {
-    /// The outcomes, if it came to its end.
-    fn seen(&self) -> Option<&[String]> {
-        match &self.end {
-            End::Reported(report) => Some(&report.seen),
-            _ => None,
-        }
-    }
-
-    fn faults(&self, model: &Model, bless: bool, golden: &mut Golden) -> Vec<String> {
-        let report = match &self.end {
-            End::Reported(report) => report,
-            End::Died(status) => {
-                return vec![format!("the model died ({status}):\n{}", self.output.trim_end())];
-            }
-            End::TimedOut(limit) => return vec![format!("no result within {} s", limit.as_secs())],
-            End::NotStarted(error) => return vec![format!("the child could not be run: {error}")],
+    let way = run.way.name();
+    let executions = report.executions;
+    if bless {
+        golden.set(model.name, way, executions);
+    } else if golden.get(model.name, way) != Some(executions) {
+        let recorded = match golden.get(model.name, way) {
+            Some(recorded) => format!("{recorded} executions are recorded"),
+            None => "no count is recorded".to_owned(),
         };
-        let mut faults = Vec::new();
-        for outcome in report.seen.iter().filter(|seen| !model.outcomes.contains(&seen.as_str())) {
-            faults.push(format!("unexpected outcome: [{outcome}]"));
-        }
-        let way = self.way.name();
-        let executions = report.executions;
-        if bless {
-            golden.set(model.name, way, executions);
-        } else if golden.get(model.name, way) != Some(executions) {
-            let recorded = match golden.get(model.name, way) {
-                Some(recorded) => format!("{recorded} executions are recorded"),
-                None => "no count is recorded".to_owned(),
-            };
-            faults.push(format!("{executions} executions, {recorded}; {}", how_to_bless(model.name)));
-        }
-        faults
+        faults.push(format!("{executions} executions, {recorded}; {}", how_to_bless(model.name)));
     }
+    faults
 }
