@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol_loom::sync::probe;
 
+use super::alteration::SPURIOUS;
 use super::support::{Model, Order, Outcomes};
 
 /// Branch points that one execution may have; a protocol that needs more is spinning.
@@ -77,6 +78,11 @@ pub fn explore(model: &'static Model, order: Order) -> io::Result<ExitCode> {
         executions: *executions.lock().unwrap_or_else(PoisonError::into_inner),
         seen: outcomes.seen().into_iter().collect(),
         sites: probe::sites(),
+        calls: SPURIOUS
+            .iter()
+            .filter(|(_, call)| probe::called(*call))
+            .map(|(name, _)| (*name).to_owned())
+            .collect(),
         altered: probe::altered(),
     };
     write!(io::stdout().lock(), "{report}")?;
@@ -92,6 +98,8 @@ pub struct Report {
     pub seen: Vec<String>,
     /// The orderings that they reached.
     pub sites: BTreeSet<String>,
+    /// Functions that may come back spuriously and were called.
+    pub calls: BTreeSet<String>,
     /// How often the alteration took effect, if there was one.
     pub altered: u64,
 }
@@ -103,6 +111,9 @@ impl fmt::Display for Report {
         }
         for site in &self.sites {
             writeln!(f, "site {site}")?;
+        }
+        for function in &self.calls {
+            writeln!(f, "calls {function}")?;
         }
         writeln!(f, "altered {}", self.altered)?;
         writeln!(f, "executions {}", self.executions)
@@ -118,6 +129,7 @@ impl Report {
             match line.split_once(' ') {
                 Some(("seen", outcome)) => report.seen.push(outcome.to_owned()),
                 Some(("site", site)) => drop(report.sites.insert(site.to_owned())),
+                Some(("calls", function)) => drop(report.calls.insert(function.to_owned())),
                 Some(("altered", count)) => report.altered = count.parse().ok()?,
                 Some(("executions", count)) => {
                     report.executions = count.parse().ok()?;

@@ -38,6 +38,7 @@ pub enum Alteration {
 
 /// A function that may come back spuriously.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum SpuriousCall {
     /// It fails although the value is the expected one.
     CompareExchangeWeak,
@@ -53,6 +54,8 @@ struct State {
     altered: u64,
     /// Calls of the altered function in this execution.
     calls: u32,
+    /// Whether there was a call, by function.
+    called: [bool; 2],
 }
 
 /// The operations that have an ordering.
@@ -126,6 +129,11 @@ pub fn sites() -> BTreeSet<String> {
     STATE.with_borrow(|state| state.sites.clone())
 }
 
+/// Whether a function that may come back spuriously was called so far.
+pub fn called(call: SpuriousCall) -> bool {
+    STATE.with_borrow(|state| state.called[call as usize])
+}
+
 /// How often the alteration took effect so far.
 pub fn altered() -> u64 {
     STATE.with_borrow(|state| state.altered)
@@ -189,6 +197,7 @@ fn meet(location: &Location<'_>, operation: Operation, written: Ordering) -> Opt
 /// Whether this call is the one that comes back spuriously.
 pub(super) fn is_spurious(call: SpuriousCall) -> bool {
     STATE.with_borrow_mut(|state| {
+        state.called[call as usize] = true;
         let Some(Alteration::Spurious { call: altered, nth }) = state.alteration else { return false };
         if altered != call {
             return false;
