@@ -80,7 +80,7 @@ impl Parker {
             return true;
         }
         let mut guard = self.mutex.lock();
-        if !self.step(EMPTY, CONDVAR) {
+        if !self.step(EMPTY, CONDVAR, Ordering::Relaxed) {
             return self.take_token();
         }
         loop {
@@ -100,7 +100,7 @@ impl Parker {
     /// Owner. Says that it will look at the driver without sleeping. False: there was a token; it is taken.
     #[must_use]
     pub fn start_spin(&self) -> bool {
-        self.step(EMPTY, SPINNING) || !self.take_token()
+        self.step(EMPTY, SPINNING, Ordering::Relaxed) || !self.take_token()
     }
 
     /// Owner. Whether a token waits, to be looked at in every round of a spin.
@@ -112,7 +112,9 @@ impl Parker {
     /// Owner. Says that it will sleep in the driver. False: there was a token; it is taken.
     #[must_use]
     pub fn enter_driver(&self) -> bool {
-        self.step(EMPTY, DRIVER) || self.step(SPINNING, DRIVER) || !self.take_token()
+        self.step(EMPTY, DRIVER, Ordering::Relaxed)
+            || self.step(SPINNING, DRIVER, Ordering::Relaxed)
+            || !self.take_token()
     }
 
     /// Owner. Back from the driver or from a spin. True: there was a token; it is taken.
@@ -136,13 +138,14 @@ impl Parker {
 
     /// Owner. Takes the token if there is one, without sleeping.
     pub fn take_token(&self) -> bool {
-        self.step(NOTIFIED, EMPTY)
+        // ordering: Acquire: P1.
+        self.step(NOTIFIED, EMPTY, Ordering::Acquire)
     }
 
     #[cfg_attr(loom, track_caller)]
-    fn step(&self, from: u8, to: u8) -> bool {
-        // ordering: Acquire on success: P1 when a token is taken. Relaxed on failure: the value decides the
-        // next step, which is a compare-exchange again.
-        self.state.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    fn step(&self, from: u8, to: u8, success: Ordering) -> bool {
+        // ordering: the caller's on success: Acquire if a token is taken, Relaxed if the owner only says where it
+        // goes. Relaxed on failure: the value decides the next step, which is a compare-exchange again.
+        self.state.compare_exchange(from, to, success, Ordering::Relaxed).is_ok()
     }
 }

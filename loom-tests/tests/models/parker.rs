@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol_loom::driver_token::DriverToken;
 use protocol_loom::parker::Parker;
@@ -23,6 +24,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["no token left", "one token left"],
         preemption_bound: Some(3),
         body: park_against_two_unparks,
+    },
+    Model {
+        name: "parker::a_park_that_times_out_takes_the_token_or_leaves_it",
+        property: "A park that times out against unpark: it sees what was written, or the token is left.",
+        outcomes: &["token left", "token taken"],
+        preemption_bound: None,
+        body: timeout_against_unpark,
     },
     Model {
         name: "parker::an_unpark_reaches_the_driver",
@@ -68,6 +76,26 @@ fn park_against_unpark(order: Order, outcomes: &Outcomes) {
         },
     );
     outcomes.saw("parked");
+}
+
+fn timeout_against_unpark(order: Order, outcomes: &Outcomes) {
+    let shared = Arc::new((Parker::new(), Buffer::new()));
+    let (owner, other) = (Arc::clone(&shared), Arc::clone(&shared));
+    let (taken, ()) = order.run2(
+        move || {
+            let taken = owner.0.park_timeout(Duration::ZERO);
+            if taken {
+                assert_eq!(owner.1.get(), 1);
+            }
+            taken
+        },
+        move || {
+            other.1.add();
+            other.0.unpark(|| panic!("the owner is not in the driver"));
+        },
+    );
+    assert_eq!(shared.0.take_token(), !taken, "one token was given");
+    outcomes.saw(if taken { "token taken" } else { "token left" });
 }
 
 fn park_against_two_unparks(order: Order, outcomes: &Outcomes) {
@@ -169,7 +197,9 @@ fn two_takers(order: Order, outcomes: &Outcomes) {
     };
     let (first, second) = order.run2(taker(), taker());
     assert_eq!(shared.1.get(), u32::from(first) + u32::from(second));
-    assert!(shared.0.try_take().is_some(), "the token is given back");
+    let turning = shared.0.try_take();
+    assert!(turning.is_some(), "the token is given back");
+    assert!(shared.0.is_held());
     outcomes.saw(match (first, second) {
         (true, true) => "both in turn",
         (true, false) => "first only",

@@ -92,15 +92,21 @@ impl Condvar {
         MutexGuard { guard: self.0.wait(guard).expect(POISONED), mutex }
     }
 
-    /// As [`wait`](Self::wait): loom has no clock, so a model scripts a time-out by not calling this.
+    /// As [`wait`](Self::wait) for a time: loom has no clock, so a wait of no time times out, after others had
+    /// the lock, and any other waits for a notification.
     ///
     /// # Panics
     /// If a model panicked while it held the lock.
     pub fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
-        _timeout: Duration,
+        timeout: Duration,
     ) -> (MutexGuard<'a, T>, bool) {
+        if timeout.is_zero() {
+            let MutexGuard { guard, mutex } = guard;
+            drop(guard);
+            return (mutex.lock(), true);
+        }
         (self.wait(guard), false)
     }
 
