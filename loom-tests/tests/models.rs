@@ -31,6 +31,7 @@ mod models {
     pub mod blocking_queue;
     pub mod canaries;
     pub mod cell;
+    pub mod cells;
     pub mod driver_handover;
     pub mod driving_role;
     pub mod flag;
@@ -40,6 +41,7 @@ mod models {
     pub mod item;
     pub mod lifo_slot;
     pub mod parker;
+    pub mod payload;
     pub mod queue;
     pub mod readiness;
     pub mod ready_list;
@@ -62,6 +64,7 @@ const MODELS: &[&[models::support::Model]] = &[
     models::alarm::MODELS,
     models::blocking_queue::MODELS,
     models::canaries::MODELS,
+    models::cells::MODELS,
     models::driver_handover::MODELS,
     models::driving_role::MODELS,
     models::flag::MODELS,

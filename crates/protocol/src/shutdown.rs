@@ -78,14 +78,14 @@ impl Lifecycle {
     /// Any thread. Open → Draining. True for the one that did it.
     #[must_use]
     pub fn start_closing(&self) -> bool {
-        // ordering: AcqRel: Z1; cold.
-        self.phase.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        // ordering: Release: Z1. Relaxed on failure: who comes second does nothing.
+        self.phase.compare_exchange(0, 1, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     /// Whoever found no incomplete task in Draining. True for the one that closed.
     pub fn close(&self) -> bool {
-        // ordering: AcqRel: Z1; cold.
-        let won = self.phase.compare_exchange(1, 2, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        // ordering: Release: Z1. Whoever calls has read Draining, which is the edge to the one who started.
+        let won = self.phase.compare_exchange(1, 2, Ordering::Release, Ordering::Relaxed).is_ok();
         // The lock makes sure that a waiter has read the phase before, or waits by now.
         drop(self.waiting.lock());
         self.closed.notify_all();

@@ -11,6 +11,7 @@ use protocol_loom::roster::Roster;
 use protocol_loom::shutdown::{Lifecycle, RuntimePhase};
 
 use super::cell::{Cell, End, Output};
+use super::payload::Payload;
 use super::support::{Model, Order, Outcomes};
 
 pub const MODELS: &[Model] = &[
@@ -27,6 +28,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["first", "second"],
         preemption_bound: None,
         body: two_closers,
+    },
+    Model {
+        name: "shutdown::who_sees_a_phase_sees_what_led_to_it",
+        property: "Who reads a phase comes after what the closer did before it set that phase.",
+        outcomes: &["Closed", "Draining", "Open"],
+        preemption_bound: None,
+        body: phases_against_look,
     },
     Model {
         name: "shutdown::a_waiter_learns_of_the_end",
@@ -99,6 +107,32 @@ fn two_closers(order: Order, outcomes: &Outcomes) {
     assert!(first != second);
     assert_eq!(lifecycle.phase(), RuntimePhase::Draining);
     outcomes.saw(if first { "first" } else { "second" });
+}
+
+fn phases_against_look(order: Order, outcomes: &Outcomes) {
+    let shared = Arc::new((Lifecycle::new(), Payload::new(), Payload::new()));
+    let looker = Arc::clone(&shared);
+    let ((), phase) = order.run2(
+        move || {
+            let (lifecycle, first, second) = &*shared;
+            first.write();
+            assert!(lifecycle.start_closing());
+            second.write();
+            assert!(lifecycle.close());
+        },
+        move || {
+            let (lifecycle, first, second) = &*looker;
+            let phase = lifecycle.phase();
+            if phase >= RuntimePhase::Draining {
+                first.read();
+            }
+            if phase == RuntimePhase::Closed {
+                second.read();
+            }
+            phase
+        },
+    );
+    outcomes.saw(format!("{phase:?}"));
 }
 
 fn close_against_wait(order: Order, outcomes: &Outcomes) {
