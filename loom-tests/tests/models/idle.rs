@@ -1,11 +1,13 @@
 //! Pushes against workers that go to sleep. A lost wake-up is a deadlock, which loom reports.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use protocol_loom::idle::Idle;
 use protocol_loom::parker::Parker;
 
 use super::item::Item;
+use super::payload::Payload;
 use super::support::{Model, Order, Outcomes};
 
 pub const MODELS: &[Model] = &[
@@ -22,6 +24,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["saw the item", "woken"],
         preemption_bound: Some(3),
         body: |order, outcomes| push_against_park(order, outcomes, true),
+    },
+    Model {
+        name: "idle::who_wakes_a_worker_comes_after_its_announcement",
+        property: "Who clears the flag of a worker comes after all that it did before it set the flag.",
+        outcomes: &["needs no wake", "woken"],
+        preemption_bound: None,
+        body: announcement_against_wake,
     },
     Model {
         name: "idle::a_sleep_that_times_out_loses_no_push",
@@ -98,6 +107,7 @@ impl Floor {
             return;
         }
         assert_eq!(self.idle.parked(), 0);
+        assert!(!self.idle.could_wake());
         assert!(self.idle.start_searching(1), "somebody is counted as searching");
     }
 }
@@ -129,6 +139,31 @@ fn push_against_park(order: Order, outcomes: &Outcomes, was_searching: bool) {
     );
     floor.assert_nobody_is_counted();
     outcomes.saw(if blocked { "woken" } else { "saw the item" });
+}
+
+/// The count that a worker adds itself to before it sets its flag stands for what it did before. loom runs
+/// read-modify-writes in the order of the program, so the count alone would not show that the edge is missing.
+fn announcement_against_wake(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new();
+    let announced = Arc::new(Payload::new());
+    let (worker, before) = (Arc::clone(&floor), Arc::clone(&announced));
+    let ((), woken) = order.run2(
+        move || {
+            before.write();
+            // It looks at nothing, so that the wake alone ends the sleep, and sleeps no time.
+            let _ = worker.idle.park(0, false, || false, || {});
+        },
+        move || {
+            let woken = Cell::new(false);
+            let unpark = |_| {
+                announced.read();
+                woken.set(true);
+            };
+            floor.idle.push(|| {}, || false, unpark);
+            woken.get()
+        },
+    );
+    outcomes.saw(if woken { "woken" } else { "needs no wake" });
 }
 
 fn push_against_timeout(order: Order, outcomes: &Outcomes) {

@@ -112,6 +112,7 @@ fn two_thieves(order: Order, outcomes: &Outcomes) {
         move || seen(second.take()),
     );
     let rest = slot.take();
+    assert!(slot.is_empty());
     outcomes.saw(match (&first, &second) {
         (Some(_), _) => "first",
         (_, Some(_)) => "second",
