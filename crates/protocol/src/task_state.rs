@@ -39,7 +39,7 @@
 //! |---|---|---|---|
 //! | E1 | `wake_*`, `abort`, `resume` | `start_poll` | what the waker wrote before it woke |
 //! | E2 | `end_poll` | `start_poll` (transitions in between are RMWs and carry the edge on) | the future, from poll to poll |
-//! | E3 | `complete` | `is_complete`, `drop_join_interest` | the output |
+//! | E3 | `complete` | `load`, `suspend`, `resume`, `set_join_waker`, `clear_join_waker`, `drop_join_interest` | the output, and all that the task did |
 //! | E4 | `set_join_waker` | `complete` | the join waker; back by `complete`/`clear_join_waker` |
 //! | E5 | each transition that drops a reference | the one that finds the cell dead | all accesses before its release |
 //!
@@ -437,13 +437,14 @@ impl TaskState {
 
     /// Any thread with a handle. Returns the state that it found.
     pub fn suspend(&self) -> Snapshot {
-        // ordering: AcqRel: cold; a caller that finds Done may go on to the output (E3).
-        self.apply(Ordering::AcqRel, |seen| (seen.suspended(), seen))
+        // ordering: Acquire: E3 for a caller that finds Done. Nothing to release: a poll that does not begin sees
+        // nothing.
+        self.apply(Ordering::Acquire, |seen| (seen.suspended(), seen))
     }
 
     /// Any thread with a handle. Returns the state that it found, and what it owes.
     pub fn resume(&self) -> (Snapshot, WakeAction) {
-        // ordering: AcqRel: E1; cold.
+        // ordering: AcqRel: E1, and E3 for a caller that finds Done.
         self.apply(Ordering::AcqRel, |seen| {
             let (next, action) = seen.resumed();
             (next, (seen, action))
@@ -452,8 +453,8 @@ impl TaskState {
 
     /// Any thread with a handle; shutdown under a pin.
     pub fn abort(&self) -> WakeAction {
-        // ordering: AcqRel: E1; cold.
-        self.apply(Ordering::AcqRel, Snapshot::aborted)
+        // ordering: Release: E1. Who gets the obligation hands it to a worker, whose start acquires.
+        self.apply(Ordering::Release, Snapshot::aborted)
     }
 
     /// The join handle, after it wrote the waker. False: the task is complete and the slot is still its own.
@@ -470,8 +471,9 @@ impl TaskState {
     /// belongs to the worker.
     #[must_use]
     pub fn clear_join_waker(&self) -> bool {
-        // ordering: AcqRel: E3 when it fails; no worker touched the slot when it succeeds.
-        self.apply(Ordering::AcqRel, |seen| match seen.has(COMPLETE) {
+        // ordering: Acquire: E3 when it fails. When it succeeds no worker touches the slot before the next
+        // `set_join_waker`, so there is nothing to release.
+        self.apply(Ordering::Acquire, |seen| match seen.has(COMPLETE) {
             true => (seen, false),
             false => (seen.clear(JOIN_WAKER), true),
         })
@@ -505,8 +507,9 @@ impl TaskState {
     /// dead and about to be freed.
     #[must_use]
     pub fn pin(&self) -> bool {
-        // ordering: Acquire: what was written before the cell was listed; E3 of a complete task.
-        self.apply(Ordering::Acquire, |seen| {
+        // ordering: Relaxed: a reference is made from one that exists, or under the lock under which the cell was
+        // listed; what it publishes was published by that.
+        self.apply(Ordering::Relaxed, |seen| {
             if seen.is_dead() {
                 return (seen, false);
             }

@@ -5,9 +5,10 @@ use std::task::Poll;
 
 use protocol_loom::roster::Roster;
 use protocol_loom::sync::{AtomicBool, Ordering};
-use protocol_loom::task_state::Phase;
+use protocol_loom::task_state::{Phase, Snapshot, TaskState, WakeAction};
 
 use super::cell::{Cell, End, Output};
+use super::payload::Payload;
 use super::support::{Model, Order, Outcomes};
 
 pub const MODELS: &[Model] = &[
@@ -45,6 +46,33 @@ pub const MODELS: &[Model] = &[
         outcomes: &["resumer", "waker"],
         preemption_bound: None,
         body: wake_against_resume,
+    },
+    Model {
+        name: "task_state::a_poll_after_resume_sees_what_the_resumer_wrote",
+        property: "What was written before a resume is seen by the next poll, whoever polls.",
+        outcomes: &["resumer", "worker"],
+        preemption_bound: None,
+        body: resume_against_pop,
+    },
+    Model {
+        name: "task_state::who_finds_a_task_done_by_suspending_sees_what_it_did",
+        property: "A suspend that finds the task done comes after all that the task did.",
+        outcomes: &["done", "not done"],
+        preemption_bound: None,
+        body: |order, outcomes| control_against_complete(order, outcomes, TaskState::suspend),
+    },
+    Model {
+        name: "task_state::who_finds_a_task_done_by_resuming_sees_what_it_did",
+        property: "A resume that finds the task done comes after all that the task did.",
+        outcomes: &["done", "not done"],
+        preemption_bound: None,
+        body: |order, outcomes| {
+            control_against_complete(order, outcomes, |state| {
+                let (found, action) = state.resume();
+                assert_eq!(action, WakeAction::None);
+                found
+            });
+        },
     },
     Model {
         name: "task_state::abort_ends_a_suspended_task",
@@ -236,6 +264,63 @@ fn wake_against_resume(order: Order, outcomes: &Outcomes) {
         (End::Left, End::Complete(Output::Ready)) => "waker",
         other => panic!("{other:?}"),
     });
+}
+
+fn resume_against_pop(order: Order, outcomes: &Outcomes) {
+    let cell = Arc::new(Cell::detached(1, 1));
+    cell.state.suspend();
+    let payload = Arc::new(Payload::new());
+    let (task, read) = (Arc::clone(&cell), Arc::clone(&payload));
+    let (task2, written) = (Arc::clone(&cell), payload);
+    let poll = |payload: &Payload| {
+        payload.read();
+        Poll::Ready(())
+    };
+    let (polled, resumed) = order.run2(
+        move || task.run(|| poll(&read)),
+        move || {
+            written.write();
+            let end = task2.resume(|| poll(&written));
+            task2.unpin();
+            end
+        },
+    );
+    cell.drop_waker();
+    assert!(cell.is_freed(), "the task is stranded");
+    outcomes.saw(match (polled, resumed) {
+        (End::Complete(Output::Ready), End::Left) => "worker",
+        (End::Left, End::Complete(Output::Ready)) => "resumer",
+        other => panic!("{other:?}"),
+    });
+}
+
+fn control_against_complete(order: Order, outcomes: &Outcomes, control: fn(&TaskState) -> Snapshot) {
+    let cell = Arc::new(Cell::detached(0, 1));
+    let payload = Arc::new(Payload::new());
+    let (task, written) = (Arc::clone(&cell), Arc::clone(&payload));
+    let (task2, read) = (Arc::clone(&cell), payload);
+    let (end, done) = order.run2(
+        move || {
+            task.run(|| {
+                written.write();
+                Poll::Ready(())
+            })
+        },
+        move || {
+            let done = control(&task2.state).is_complete();
+            if done {
+                read.read();
+            }
+            done
+        },
+    );
+    if end == End::Left {
+        // The suspension came before the poll, and the task was set aside.
+        assert_eq!(cell.abort(), End::Complete(Output::Cancelled));
+    }
+    cell.unpin();
+    assert!(cell.is_freed());
+    outcomes.saw(if done { "done" } else { "not done" });
 }
 
 fn suspend_abort_wake(order: Order, outcomes: &Outcomes) {

@@ -19,6 +19,13 @@ pub const MODELS: &[Model] = &[
         body: wake_against_poll,
     },
     Model {
+        name: "task_state::a_wake_by_reference_leads_to_a_poll_that_sees_its_cause",
+        property: "A wake that keeps its waker leads to one more poll, which sees what the waker wrote.",
+        outcomes: &["waker", "worker"],
+        preemption_bound: None,
+        body: wake_by_reference_against_poll,
+    },
+    Model {
         name: "task_state::two_wakers_schedule_once_per_poll",
         property: "Two wakers and a poll: no wake is lost, and never are two polls under way.",
         outcomes: &["first waker", "second waker", "worker"],
@@ -120,6 +127,28 @@ fn wake_against_poll(order: Order, outcomes: &Outcomes) {
         move || {
             cause2.store(true, Ordering::Relaxed);
             task2.wake(|| once(&cause2))
+        },
+    );
+    assert!(cell.is_freed(), "the task is stranded");
+    outcomes.saw(match (polled, woken) {
+        (End::Complete(Output::Ready), End::Left) => "worker",
+        (End::Left, End::Complete(Output::Ready)) => "waker",
+        other => panic!("completed by {other:?}"),
+    });
+}
+
+fn wake_by_reference_against_poll(order: Order, outcomes: &Outcomes) {
+    let cell = Arc::new(Cell::detached(1, 0));
+    let flag = Arc::new(AtomicBool::new(false));
+    let (task, cause) = (Arc::clone(&cell), Arc::clone(&flag));
+    let (task2, cause2) = (Arc::clone(&cell), flag);
+    let (polled, woken) = order.run2(
+        move || task.run(|| once(&cause)),
+        move || {
+            cause2.store(true, Ordering::Relaxed);
+            let end = task2.wake_by_ref(|| once(&cause2));
+            task2.drop_waker();
+            end
         },
     );
     assert!(cell.is_freed(), "the task is stranded");
