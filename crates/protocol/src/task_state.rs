@@ -37,7 +37,7 @@
 //! # Orderings
 //! | edge | release side | acquire side | publishes |
 //! |---|---|---|---|
-//! | E1 | `wake_*`, `abort`, `resume` | `start_poll` | what the waker wrote before it woke |
+//! | E1 | `wake_*`, `abort`, `resume` | `start_poll`; of an abort also `end_poll` | what the waker wrote before it woke |
 //! | E2 | `end_poll` | `start_poll` (transitions in between are RMWs and carry the edge on) | the future, from poll to poll |
 //! | E3 | `complete` | `load`, `suspend`, `resume`, `set_join_waker`, `clear_join_waker`, `drop_join_interest` | the output, and all that the task did |
 //! | E4 | `set_join_waker` | `complete` | the join waker; back by `complete`/`clear_join_waker` |
@@ -402,8 +402,8 @@ impl TaskState {
 
     /// The same worker, when the poll returned Pending.
     pub fn end_poll(&self) -> EndAction {
-        // ordering: Release: E2.
-        self.apply(Ordering::Release, Snapshot::poll_ended)
+        // ordering: AcqRel: E2; E1 of an abort, since the future is dropped without another start.
+        self.apply(Ordering::AcqRel, Snapshot::poll_ended)
     }
 
     /// The same worker, when the output (or its absence, for a cancelled task) is stored.

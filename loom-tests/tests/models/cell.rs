@@ -47,7 +47,6 @@ pub fn by_me<T>(act: impl FnOnce() -> T) -> (ThreadId, T) {
     (loom::thread::current().id(), act())
 }
 
-#[derive(Debug)]
 pub struct Cell {
     pub state: TaskState,
     /// Read before each transition, as the vtable pointer is; written by the thread that frees the cell.
@@ -56,6 +55,8 @@ pub struct Cell {
     roster: Option<Arc<Roster<bool, ()>>>,
     /// How often it was polled; `None` once it is dropped.
     future: UnsafeCell<Option<u32>>,
+    /// What the drop of the future does.
+    in_drop: Option<Box<dyn Fn()>>,
     output: UnsafeCell<Option<Output>>,
     join_waker: UnsafeCell<Option<u32>>,
     /// The party that noted the task as an orphan: written under the pin.
@@ -82,6 +83,7 @@ impl Cell {
             freed_by: UnsafeCell::new(None),
             roster: None,
             future: UnsafeCell::new(Some(0)),
+            in_drop: None,
             output: UnsafeCell::new(None),
             join_waker: UnsafeCell::new(None),
             orphaned_by: UnsafeCell::new(None),
@@ -93,6 +95,12 @@ impl Cell {
         let cell = Self::new(wakers, handles);
         cell.drop_join();
         cell
+    }
+
+    /// Lets the drop of the future do something.
+    pub fn dropping(mut self, in_drop: impl Fn() + 'static) -> Self {
+        self.in_drop = Some(Box::new(in_drop));
+        self
     }
 
     /// Says where a task that has just been made will be listed.
@@ -150,6 +158,9 @@ impl Cell {
         // SAFETY: the future is the obligation's owner's; loom checks it.
         let polls = self.future.with_mut(|future| unsafe { (*future).take() });
         assert!(polls.is_some(), "the future was dropped twice");
+        if let Some(in_drop) = &self.in_drop {
+            in_drop();
+        }
         // SAFETY: the output is the completing worker's until COMPLETE; loom checks it.
         self.output.with_mut(|slot| unsafe { *slot = Some(output) });
         let mut output_dropped = false;

@@ -75,6 +75,13 @@ pub const MODELS: &[Model] = &[
         },
     },
     Model {
+        name: "task_state::a_future_that_an_abort_ends_is_dropped_after_it",
+        property: "What was written before an abort is seen by the drop of the future, whoever drops it.",
+        outcomes: &["aborter", "worker before the poll", "worker after the poll"],
+        preemption_bound: None,
+        body: abort_against_drop,
+    },
+    Model {
         name: "task_state::abort_ends_a_suspended_task",
         property: "Suspend, abort and wake of a waiting task: cancelled exactly once, or polled before.",
         outcomes: &["aborter", "aborter after a poll", "waker", "waker after a poll"],
@@ -321,6 +328,37 @@ fn control_against_complete(order: Order, outcomes: &Outcomes, control: fn(&Task
     cell.unpin();
     assert!(cell.is_freed());
     outcomes.saw(if done { "done" } else { "not done" });
+}
+
+fn abort_against_drop(order: Order, outcomes: &Outcomes) {
+    let payload = Arc::new(Payload::new());
+    let read = Arc::clone(&payload);
+    let cell = Arc::new(Cell::detached(1, 1).dropping(move || read.read()));
+    let (task, task2) = (Arc::clone(&cell), Arc::clone(&cell));
+    let ((polled, end), aborted) = order.run2(
+        move || {
+            let mut polled = false;
+            let end = task.run(|| {
+                polled = true;
+                Poll::Pending
+            });
+            (polled, end)
+        },
+        move || {
+            payload.write();
+            let end = task2.abort();
+            task2.unpin();
+            end
+        },
+    );
+    cell.drop_waker();
+    assert!(cell.is_freed(), "the task is stranded");
+    outcomes.saw(match (polled, end, aborted) {
+        (false, End::Complete(Output::Cancelled), End::Left) => "worker before the poll",
+        (true, End::Complete(Output::Cancelled), End::Left) => "worker after the poll",
+        (true, End::Left, End::Complete(Output::Cancelled)) => "aborter",
+        other => panic!("{other:?}"),
+    });
 }
 
 fn suspend_abort_wake(order: Order, outcomes: &Outcomes) {
