@@ -46,6 +46,10 @@ schedules count="4000" from="0":
 model workers="6":
     SLEEP_MODEL_WORKERS={{ workers }} cargo test -p sleep-model -- --nocapture
 
+# Weakens each ordering and leaves out each fence, one at a time; fails if no model notices. Some: `--site idle.rs`.
+mutants *arguments:
+    cargo test -p loom-tests --test models -- --mutants {{ arguments }}
+
 # The rules that a program can check, without building the rest.
 tidy:
     cargo test -p shopfloor --test tidy
