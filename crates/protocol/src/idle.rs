@@ -221,8 +221,13 @@ impl Idle {
     }
 
     fn clear_a_flag(&self) -> Option<usize> {
-        // ordering: Relaxed on the look; Acquire on the exchange: the owner's addition comes before our
-        // subtraction.
-        self.flags.iter().position(|flag| flag.load(Ordering::Relaxed) && flag.swap(false, Ordering::Acquire))
+        // ordering: Relaxed on the look. On the exchange Acquire: the owner's addition comes before our subtraction.
+        // Relaxed on failure: the owner was first, and what it does next is not ours. It is a compare-exchange, so
+        // that who comes too late writes nothing, which would have to be told from the owner's next announcement.
+        let clears = |flag: &AtomicBool| {
+            flag.load(Ordering::Relaxed)
+                && flag.compare_exchange(true, false, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        };
+        self.flags.iter().position(|flag| clears(flag))
     }
 }

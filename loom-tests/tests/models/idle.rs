@@ -22,7 +22,7 @@ pub const MODELS: &[Model] = &[
         name: "idle::a_push_reaches_a_searcher_that_goes_to_sleep",
         property: "A push that relies on a searcher against that searcher parking: it sees the item or is woken.",
         outcomes: &["saw the item", "woken"],
-        preemption_bound: Some(3),
+        preemption_bound: None,
         body: |order, outcomes| push_against_park(order, outcomes, true),
     },
     Model {
@@ -43,37 +43,38 @@ pub const MODELS: &[Model] = &[
         name: "idle::two_pushes_reach_one_worker",
         property: "Two pushes against one worker that parks: both items are taken and no count is left.",
         outcomes: &["taken"],
-        preemption_bound: Some(2),
+        preemption_bound: Some(3),
         body: two_pushes,
     },
     Model {
-        name: "idle::of_two_workers_one_takes_the_push",
-        property: "A push against two workers that park, one of them searching: never do both sleep on it.",
-        outcomes: &["first", "second"],
-        preemption_bound: Some(2),
-        body: two_workers,
+        name: "idle::a_push_finds_the_sleeper_beside_one_that_leaves",
+        property: "A push, one worker asleep, one whose sleep times out: the latter takes it or the former is woken.",
+        outcomes: &["taken", "taken, sleeper woken", "sleeper woken"],
+        preemption_bound: None,
+        body: push_against_one_of_two,
     },
     Model {
         name: "idle::the_last_searcher_hands_on_what_relied_on_it",
         property: "A push that relies on a searcher which found other work: the searcher wakes the sleeper.",
         outcomes: &["taken"],
-        preemption_bound: Some(2),
+        preemption_bound: Some(3),
         body: searcher_hands_on,
     },
 ];
 
 struct Floor {
     idle: Idle,
-    parkers: [Parker; 2],
-    items: [Item; 2],
+    parkers: Vec<Parker>,
+    items: Vec<Item>,
 }
 
 impl Floor {
-    fn new() -> Arc<Self> {
+    /// With no more than a model uses: each flag and item that is looked at multiplies the executions.
+    fn new(workers: usize, items: usize) -> Arc<Self> {
         Arc::new(Self {
-            idle: Idle::new(2),
-            parkers: [Parker::new(), Parker::new()],
-            items: [Item::new(), Item::new()],
+            idle: Idle::new(workers),
+            parkers: (0..workers).map(|_| Parker::new()).collect(),
+            items: (0..items).map(|_| Item::new()).collect(),
         })
     }
 
@@ -100,6 +101,17 @@ impl Floor {
         self.idle.stop_searching(|| self.has_work(), |slot| self.unpark(slot));
     }
 
+    /// Worker 0: parks until it has taken the one item.
+    fn sleep_until_taken(&self) {
+        let mut searching = false;
+        while !self.items[0].take() {
+            searching = self.park(0, searching, || false);
+        }
+        if searching {
+            self.stop_searching();
+        }
+    }
+
     /// After all threads have ended.
     fn assert_nobody_is_counted(&self) {
         // After relaxed exchanges of several threads loom lets even the last load read an older count.
@@ -113,7 +125,7 @@ impl Floor {
 }
 
 fn push_against_park(order: Order, outcomes: &Outcomes, was_searching: bool) {
-    let floor = Floor::new();
+    let floor = Floor::new(1, 1);
     if was_searching {
         assert!(floor.idle.start_searching(1));
     }
@@ -144,7 +156,7 @@ fn push_against_park(order: Order, outcomes: &Outcomes, was_searching: bool) {
 /// The count that a worker adds itself to before it sets its flag stands for what it did before. loom runs
 /// read-modify-writes in the order of the program, so the count alone would not show that the edge is missing.
 fn announcement_against_wake(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new();
+    let floor = Floor::new(1, 0);
     let announced = Arc::new(Payload::new());
     let (worker, before) = (Arc::clone(&floor), Arc::clone(&announced));
     let ((), woken) = order.run2(
@@ -167,7 +179,7 @@ fn announcement_against_wake(order: Order, outcomes: &Outcomes) {
 }
 
 fn push_against_timeout(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new();
+    let floor = Floor::new(1, 1);
     let (worker, submitter) = (Arc::clone(&floor), Arc::clone(&floor));
     let (sleeps, ()) = order.run2(
         move || {
@@ -190,7 +202,7 @@ fn push_against_timeout(order: Order, outcomes: &Outcomes) {
 }
 
 fn two_pushes(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new();
+    let floor = Floor::new(1, 2);
     let (worker, first, second) = (Arc::clone(&floor), Arc::clone(&floor), Arc::clone(&floor));
     order.run3(
         move || {
@@ -215,54 +227,49 @@ fn two_pushes(order: Order, outcomes: &Outcomes) {
     outcomes.saw("taken");
 }
 
-fn two_workers(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new();
-    assert!(floor.idle.start_searching(2));
-    let worker = |slot: usize| {
-        let floor = Arc::clone(&floor);
-        move || {
-            let mut searching = slot == 1;
-            let took = loop {
-                // The second item says that the first one has been taken.
-                searching = floor.park(slot, searching, || false);
-                if floor.items[0].take() {
-                    break true;
-                }
-                if floor.items[1].is_there() {
-                    break false;
-                }
-            };
-            if took {
-                floor.items[1].put();
-                floor.unpark(1 - slot);
-            }
-            if searching {
-                floor.stop_searching();
-            }
-            took
-        }
-    };
-    let submitter = Arc::clone(&floor);
-    let (first, second, ()) = order.run3(worker(0), worker(1), move || submitter.push(0));
-    assert!(first != second);
+fn push_against_one_of_two(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new(2, 1);
+    let (worker, submitter) = (Arc::clone(&floor), Arc::clone(&floor));
+    let mut taken = false;
+    // The sleeper is asleep all the time: here its sleep consists of what the others do.
+    let searching = floor.idle.park(
+        1,
+        false,
+        || false,
+        || {
+            (taken, ()) = order.run2(
+                move || {
+                    let searching = worker.idle.park(0, false, || worker.has_work(), || {});
+                    let taken = worker.items[0].take();
+                    if searching {
+                        worker.stop_searching();
+                    }
+                    taken
+                },
+                move || submitter.push(0),
+            );
+        },
+    );
+    let woken = floor.parkers[1].take_token();
+    assert_eq!(searching, woken, "who clears the flag wakes");
+    if searching {
+        floor.stop_searching();
+    }
     floor.assert_nobody_is_counted();
-    outcomes.saw(if first { "first" } else { "second" });
+    outcomes.saw(match (taken, woken) {
+        (true, true) => "taken, sleeper woken",
+        (true, false) => "taken",
+        (false, true) => "sleeper woken",
+        (false, false) => panic!("the item is stranded"),
+    });
 }
 
 fn searcher_hands_on(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new();
+    let floor = Floor::new(1, 1);
     assert!(floor.idle.start_searching(2));
     let (sleeper, searcher, submitter) = (Arc::clone(&floor), Arc::clone(&floor), Arc::clone(&floor));
     order.run3(
-        move || {
-            let mut searching = false;
-            while !sleeper.items[0].take() {
-                searching = sleeper.park(0, searching, || false);
-            }
-            if searching {
-                sleeper.stop_searching();
-            }
-        },
+        move || sleeper.sleep_until_taken(),
         // It has found something else, which it does for ever.
         move || searcher.stop_searching(),
         move || submitter.push(0),
