@@ -22,7 +22,7 @@ pub const MODELS: &[Model] = &[
         name: "parker::two_unparks_end_one_park",
         property: "Park against two unparks: the park ends, and at most one token is left.",
         outcomes: &["no token left", "one token left"],
-        preemption_bound: Some(3),
+        preemption_bound: None,
         body: park_against_two_unparks,
     },
     Model {
@@ -57,7 +57,7 @@ pub const MODELS: &[Model] = &[
         name: "driver_token::an_unpark_reaches_whoever_holds_it",
         property: "Two workers block, one in the driver or both on parkers, against unparks of both: both end.",
         outcomes: &["driver and parker", "driver twice"],
-        preemption_bound: Some(2),
+        preemption_bound: Some(3),
         body: two_blocked_workers,
     },
 ];

@@ -14,9 +14,9 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "queue::two_thieves_do_not_share_an_item",
-        property: "An item that two thieves and the owner reach for at once goes to one of them.",
-        outcomes: &["first thief", "owner", "second thief"],
-        preemption_bound: Some(3),
+        property: "An item that two thieves reach for at once goes to one of them.",
+        outcomes: &["first thief", "second thief"],
+        preemption_bound: None,
         body: two_thieves,
     },
     Model {
@@ -72,12 +72,9 @@ fn two_thieves(order: Order, outcomes: &Outcomes) {
     let queue = LocalQueue::new_fifo();
     queue.push(Box::new(1));
     let (first, second) = (queue.stealer(), queue.stealer());
-    let taken =
-        order.run3(move || queue.pop(), move || first.steal().success(), move || second.steal().success());
-    outcomes.saw(match taken {
-        (Some(_), None, None) => "owner",
-        (None, Some(_), None) => "first thief",
-        (None, None, Some(_)) => "second thief",
+    outcomes.saw(match order.run2(move || first.steal().success(), move || second.steal().success()) {
+        (Some(_), None) => "first thief",
+        (None, Some(_)) => "second thief",
         other => panic!("one item was taken as {other:?}"),
     });
 }

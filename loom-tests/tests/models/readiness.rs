@@ -18,7 +18,7 @@ pub const MODELS: &[Model] = &[
         name: "readiness::clear_in_between_keeps_the_publication",
         property: "A relaxed clear of another direction does not cut the edge from event to operation.",
         outcomes: &["not yet", "ready"],
-        preemption_bound: Some(3),
+        preemption_bound: None,
         body: record_publishes_across_a_clear,
     },
     Model {
@@ -100,11 +100,14 @@ fn record_publishes_across_a_clear(order: Order, outcomes: &Outcomes) {
     let published = Published::new();
     published.readiness.record(Ready::WRITABLE);
     let seen = published.readiness.observe();
-    let (driver, writer) = (Arc::clone(&published), Arc::clone(&published));
-    let ((), (), outcome) = order.run3(
+    let driver = Arc::clone(&published);
+    let ((), outcome) = order.run2(
         move || driver.record(),
-        move || writer.readiness.clear(seen, Interest::WRITABLE.own_facts()),
-        move || published.observe(),
+        // The clear acquires nothing; what it writes over the event is what the look reads.
+        move || {
+            published.readiness.clear(seen, Interest::WRITABLE.own_facts());
+            published.observe()
+        },
     );
     outcomes.saw(outcome);
 }

@@ -39,17 +39,24 @@ pub const MODELS: &[Model] = &[
         body: data_against_add,
     },
     Model {
+        name: "registration::data_before_during_or_after_rearm_is_seen",
+        property: "A reader that arms a source which an event has disarmed sees data that arrives at any moment.",
+        outcomes: &["read after a wait", "read at once"],
+        preemption_bound: None,
+        body: data_against_rearm,
+    },
+    Model {
         name: "registration::disarmed_reader_is_armed_again",
         property: "Where an event disarms a source, a reader is not left unarmed by the writer's event.",
-        outcomes: &["read and written"],
-        preemption_bound: Some(2),
+        outcomes: &["woken"],
+        preemption_bound: None,
         body: |order, outcomes| oneshot_halves(order, outcomes, [Ready::WRITABLE, Ready::READABLE]),
     },
     Model {
         name: "registration::disarmed_writer_is_armed_again",
         property: "Where an event disarms a source, a writer is not left unarmed by the reader's event.",
-        outcomes: &["read and written"],
-        preemption_bound: Some(2),
+        outcomes: &["woken"],
+        preemption_bound: None,
         body: |order, outcomes| oneshot_halves(order, outcomes, [Ready::READABLE, Ready::WRITABLE]),
     },
 ];
@@ -181,19 +188,57 @@ fn data_against_add(order: Order, outcomes: &Outcomes) {
 fn oneshot_halves(order: Order, outcomes: &Outcomes, arrivals: [Ready; 2]) {
     let source = Arc::new(SourceState::new());
     let socket = Socket::new(true, 2);
-    let (reader, reader_socket) = (Arc::clone(&source), socket.clone());
-    let (writer, writer_socket) = (Arc::clone(&source), socket.clone());
-    order.run3(
-        move || operate(&reader, &reader_socket, Direction::Read),
-        move || operate(&writer, &writer_socket, Direction::Write),
+    // Both wait, and the first event has woken both and disarmed the source.
+    let (silent, waker) = silent_waker();
+    for direction in [Direction::Read, Direction::Write] {
+        assert!(source.poll_slot(direction, &waker, &socket).is_pending());
+    }
+    let [first, second] = arrivals;
+    socket.arrive(first);
+    socket.drive_once(&source);
+    drop(waker);
+    assert_eq!(std::sync::Arc::strong_count(&silent), 1, "both wakers were taken");
+    // Both try again: one succeeds, the other has to wait once more.
+    let half = |direction: Direction| {
+        let (source, socket) = (Arc::clone(&source), socket.clone());
         move || {
-            let [first, second] = arrivals;
-            socket.arrive(first);
-            // The event of the first fact may disarm the source before the second becomes true.
-            socket.drive_once(&source);
-            socket.arrive(second);
+            let (silent, waker) = silent_waker();
+            let wait = || source.poll_slot(direction, &waker, &socket);
+            let polled = source.poll_op(direction.interest(), || socket.try_op(direction), wait);
+            (polled.is_ready(), silent)
+        }
+    };
+    let halves: [_; 2] = order.run2(half(Direction::Read), half(Direction::Write)).into();
+    let [(true, _), (false, waiting)] = (match first == Ready::READABLE {
+        true => halves,
+        false => {
+            let [read, write] = halves;
+            [write, read]
+        }
+    }) else {
+        panic!("the half of the first event succeeds, and no other");
+    };
+    socket.arrive(second);
+    socket.drive_once(&source);
+    assert_eq!(std::sync::Arc::strong_count(&waiting), 1, "the half that waits was left unarmed");
+    outcomes.saw("woken");
+}
+
+fn data_against_rearm(order: Order, outcomes: &Outcomes) {
+    let source = Arc::new(SourceState::new());
+    let socket = Socket::new(true, 1);
+    let (_silent, waker) = silent_waker();
+    // An event of the other half has disarmed the source.
+    assert!(source.poll_slot(Direction::Write, &waker, &socket).is_pending());
+    socket.arrive(Ready::WRITABLE);
+    socket.drive_once(&source);
+    let (reader, reader_socket) = (Arc::clone(&source), socket.clone());
+    let (polls, ()) = order.run2(
+        move || operate(&reader, &reader_socket, Direction::Read),
+        move || {
+            socket.arrive(Ready::READABLE);
             socket.drive(&source);
         },
     );
-    outcomes.saw("read and written");
+    outcomes.saw(if polls == 1 { "read at once" } else { "read after a wait" });
 }

@@ -75,7 +75,7 @@ pub const MODELS: &[Model] = &[
         name: "foreman_sleep::two_workers_that_leave_park_wake_the_foreman",
         property: "The foreman's deep sleep against two workers leaving park: it does not sleep, or is woken.",
         outcomes: &["awake", "woken"],
-        preemption_bound: Some(2),
+        preemption_bound: Some(3),
         body: sleep_against_two,
     },
 ];

@@ -16,14 +16,14 @@ pub const MODELS: &[Model] = &[
         name: "task_state::suspend_and_resume_against_a_pop_lose_and_double_nothing",
         property: "A queued task is suspended, resumed and popped at once: polled exactly once, by one thread.",
         outcomes: &["main resumes", "resumer", "worker"],
-        preemption_bound: Some(3),
+        preemption_bound: None,
         body: suspend_resume_pop,
     },
     Model {
         name: "task_state::suspend_and_resume_against_the_end_of_a_poll_lose_and_double_nothing",
         property: "A task that woke itself is suspended and resumed as its poll ends: polled exactly once more.",
         outcomes: &["main resumes", "main resumes, never woken", "resumer", "resumer, never woken", "worker"],
-        preemption_bound: Some(3),
+        preemption_bound: None,
         body: suspend_resume_end_of_poll,
     },
     Model {
@@ -85,7 +85,7 @@ pub const MODELS: &[Model] = &[
         name: "task_state::abort_ends_a_suspended_task",
         property: "Suspend, abort and wake of a waiting task: cancelled exactly once, or polled before.",
         outcomes: &["aborter", "aborter after a poll", "waker", "waker after a poll"],
-        preemption_bound: Some(2),
+        preemption_bound: None,
         body: suspend_abort_wake,
     },
     Model {
@@ -120,14 +120,14 @@ pub const MODELS: &[Model] = &[
         name: "task_state::shutdown_ends_a_task_that_is_polled_and_woken",
         property: "A walker that aborts against poll and wake: completed once, freed once, the joiner served.",
         outcomes: &["waker Cancelled", "waker Ready", "walker Cancelled", "worker Cancelled", "worker Ready"],
-        preemption_bound: Some(2),
+        preemption_bound: Some(3),
         body: shutdown_against_poll_and_wake,
     },
     Model {
         name: "task_state::shutdown_waits_for_a_push_that_is_delayed",
         property: "A walk between a wake and its push: the task is not complete until the push arrives.",
         outcomes: &["waker", "walker"],
-        preemption_bound: Some(3),
+        preemption_bound: None,
         body: shutdown_against_delayed_push,
     },
 ];
@@ -149,14 +149,9 @@ fn put_away(cell: &Cell) {
 
 fn suspend_resume_pop(order: Order, outcomes: &Outcomes) {
     let cell = queued();
-    let (task, task2, task3) = (Arc::clone(&cell), Arc::clone(&cell), Arc::clone(&cell));
-    let (by_worker, (), by_resumer) = order.run3(
-        move || polled_by(&task, |task, poll| task.run(poll)),
-        move || {
-            task2.state.suspend();
-        },
-        move || polled_by(&task3, |task, poll| task.resume(poll)),
-    );
+    let (task, task2) = (Arc::clone(&cell), Arc::clone(&cell));
+    let (by_worker, by_resumer) =
+        order.run2(move || polled_by(&task, |task, poll| task.run(poll)), move || stop_go_stop(&task2));
     let by_main = polled_by(&cell, |task, poll| task.resume(poll));
     assert_eq!(cell.polls(), Some(1));
     assert_eq!(cell.state.load().phase(), Phase::Waiting);
@@ -166,8 +161,8 @@ fn suspend_resume_pop(order: Order, outcomes: &Outcomes) {
 
 fn suspend_resume_end_of_poll(order: Order, outcomes: &Outcomes) {
     let cell = queued();
-    let (task, task2, task3) = (Arc::clone(&cell), Arc::clone(&cell), Arc::clone(&cell));
-    let (by_worker, (), by_resumer) = order.run3(
+    let (task, task2) = (Arc::clone(&cell), Arc::clone(&cell));
+    let (by_worker, by_resumer) = order.run2(
         move || {
             let mut polls = 0;
             let end = task.run(|| {
@@ -180,10 +175,7 @@ fn suspend_resume_end_of_poll(order: Order, outcomes: &Outcomes) {
             assert_eq!(end, End::Left);
             polls == 2
         },
-        move || {
-            task2.state.suspend();
-        },
-        move || polled_by(&task3, |task, poll| task.resume(poll)),
+        move || stop_go_stop(&task2),
     );
     let by_main = polled_by(&cell, |task, poll| task.resume(poll));
     let last = name_of([(by_worker, "worker"), (by_resumer, "resumer"), (by_main, "main resumes")]);
@@ -194,6 +186,14 @@ fn suspend_resume_end_of_poll(order: Order, outcomes: &Outcomes) {
         other => panic!("polled {other:?} times"),
     });
     put_away(&cell);
+}
+
+/// Whoever controls the task; whether the resume polls it.
+fn stop_go_stop(cell: &Cell) -> bool {
+    cell.state.suspend();
+    let polled = polled_by(cell, |task, poll| task.resume(poll));
+    cell.state.suspend();
+    polled
 }
 
 /// Whether what `act` does polls the task.
@@ -362,21 +362,18 @@ fn abort_against_drop(order: Order, outcomes: &Outcomes) {
 }
 
 fn suspend_abort_wake(order: Order, outcomes: &Outcomes) {
-    let cell = Arc::new(Cell::detached(2, 2).waiting());
-    let (task, task2, task3) = (Arc::clone(&cell), Arc::clone(&cell), Arc::clone(&cell));
-    let ((), aborted, woken) = order.run3(
+    let cell = Arc::new(Cell::detached(2, 1).waiting());
+    let (task, task2) = (Arc::clone(&cell), Arc::clone(&cell));
+    let (aborted, woken) = order.run2(
         move || {
             task.state.suspend();
+            let end = task.abort();
             task.unpin();
-        },
-        move || {
-            let end = task2.abort();
-            task2.unpin();
             end
         },
         move || {
             let mut polled = false;
-            let end = task3.wake(|| {
+            let end = task2.wake(|| {
                 polled = true;
                 Poll::Pending
             });

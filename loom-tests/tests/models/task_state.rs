@@ -29,7 +29,7 @@ pub const MODELS: &[Model] = &[
         name: "task_state::two_wakers_schedule_once_per_poll",
         property: "Two wakers and a poll: no wake is lost, and never are two polls under way.",
         outcomes: &["first waker", "second waker", "worker"],
-        preemption_bound: Some(2),
+        preemption_bound: Some(3),
         body: two_wakers,
     },
     Model {
