@@ -7,9 +7,22 @@ pub use crossbeam_deque::{Injector, Stealer, Worker as LocalQueue};
 pub use parking_lot::MutexGuard;
 pub use std::hint::spin_loop;
 pub use std::sync::Arc;
-pub use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-};
+pub use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+#[cfg(not(tsan))]
+pub use std::sync::atomic::fence;
+
+/// A fence that ThreadSanitizer follows. It looks at accesses only and ignores a fence, so here one is an access
+/// as well: of a word that all fences share. That orders any two of them, as `SeqCst` fences are ordered; whether
+/// a fence is needed and strong enough is for the models to say.
+#[cfg(tsan)]
+#[inline]
+pub fn fence(order: Ordering) {
+    static FENCES: AtomicUsize = AtomicUsize::new(0);
+    std::sync::atomic::fence(order);
+    // ordering: AcqRel: an edge from each fence to the next one.
+    FENCES.fetch_add(1, Ordering::AcqRel);
+}
 
 /// A mutex without poisoning: a panic while it is held leaves it unlocked.
 #[derive(Debug, Default)]
