@@ -103,6 +103,13 @@ pub const MODELS: &[Model] = &[
         body: failed_spawn_meets_expiring_thread,
     },
     Model {
+        name: "blocking_queue::failed_spawn_meets_thread_that_takes_no_jobs",
+        property: "A job whose spawn fails does not count on a thread that is there for a job of its own.",
+        outcomes: &["given back"],
+        preemption_bound: None,
+        body: failed_spawn_meets_thread_that_takes_no_jobs,
+    },
+    Model {
         name: "blocking_queue::thread_that_cannot_work_strands_no_job",
         property: "A job that counts on a thread which ends before it works is cancelled or gets another.",
         outcomes: &["cancelled", "run by a new thread"],
@@ -264,6 +271,25 @@ impl Floor {
         started.expect("the first job takes a thread")
     }
 
+    /// Submits a job with a thread of its own, which lives after that.
+    fn live_dedicated(&self, job: &'static str) {
+        let mut started = None;
+        let spawn = |seat| {
+            started = Some(seat);
+            Ok(())
+        };
+        let answer = self.queue.submit_dedicated(Work::new(job), spawn);
+        self.answered(answer);
+        if let Some(mut seat) = started {
+            let hand = Hand { floor: self, who: "run" };
+            self.queue.arrive(&mut seat);
+            if let Some(job) = self.queue.take_dedicated(&seat) {
+                hand.run(job);
+            }
+            self.queue.leave(seat, &hand);
+        }
+    }
+
     fn shut_down(&self) {
         self.queue.close(&Hand { floor: self, who: "closer" });
         assert_eq!(self.queue.wait_until_gone(|| Some(Duration::MAX)).threads, 0);
@@ -399,6 +425,15 @@ fn failed_spawn_meets_expiring_thread(order: Order, outcomes: &Outcomes) {
     outcomes.saw(floor.fate("second"));
 }
 
+fn failed_spawn_meets_thread_that_takes_no_jobs(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new(1, 2, usize::MAX);
+    let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
+    order.run2(move || a.live_dedicated("own"), move || b.submit_unstaffed("listed"));
+    floor.assert_quiet();
+    assert_eq!(floor.fate("own"), "run");
+    outcomes.saw(floor.fate("listed"));
+}
+
 fn thread_that_cannot_work_strands_no_job(order: Order, outcomes: &Outcomes) {
     let floor = Floor::new(1, 2, usize::MAX);
     let mut seat = floor.staffed("first");
@@ -501,26 +536,7 @@ fn room_is_made_when_the_job_ends(order: Order, outcomes: &Outcomes) {
 fn dedicated_job_meets_shutdown(order: Order, outcomes: &Outcomes) {
     let floor = Floor::new(1, 0, usize::MAX);
     let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
-    order.run2(
-        move || {
-            let mut started = None;
-            let spawn = |seat| {
-                started = Some(seat);
-                Ok(())
-            };
-            let answer = a.queue.submit_dedicated(Work::new("own"), spawn);
-            a.answered(answer);
-            if let Some(mut seat) = started {
-                let hand = Hand { floor: &a, who: "run" };
-                a.queue.arrive(&mut seat);
-                if let Some(job) = a.queue.take_dedicated(&seat) {
-                    hand.run(job);
-                }
-                a.queue.leave(seat, &hand);
-            }
-        },
-        move || b.shut_down(),
-    );
+    order.run2(move || a.live_dedicated("own"), move || b.shut_down());
     floor.assert_quiet();
     outcomes.saw(floor.fate("own"));
 }
