@@ -1,5 +1,5 @@
 # The one list of commands: hosted CI, .ci/run and people call these recipes.
-# The checks need a Rust toolchain and a C compiler; `syscalls` needs strace (Linux).
+# The checks need a Rust toolchain and a C compiler; `syscalls` and `faults` need strace (Linux).
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
@@ -81,6 +81,23 @@ flake N="50" BUSY="0":
         fi
     done
     echo "flake: {{ N }} runs passed"
+
+# Known bugs of other runtimes, brought into a copy of the tree one by one: each is caught by the model or test that its
+# patch names. `just history lifo` for those whose name contains it.
+history *parts:
+    loom-tests/history/run {{ parts }}
+
+# ThreadSanitizer over the tests of the runtime's crates (Linux, rustup: it adds the component rust-src).
+tsan *filter:
+    crates/shopfloor/tests/sanitizers/run thread {{ filter }}
+
+# AddressSanitizer and LeakSanitizer over the same (Linux, rustup: it adds the component rust-src).
+asan *filter:
+    crates/shopfloor/tests/sanitizers/run address {{ filter }}
+
+# A server under failing system calls, each call × error × k (Linux, strace); `just faults accept4` for some.
+faults filter="":
+    cargo test -p shopfloor --test faults -- --matrix {{ filter }}
 
 # Compiles the facade for another platform, such as aarch64-apple-darwin (`rustup target add` it first).
 check target:
