@@ -70,6 +70,8 @@ fn program() -> impl Strategy<Value = Body> {
 struct World {
     /// Nothing runs beside the task that runs.
     is_single: bool,
+    /// More than zero once the runtime may be ending: that cancels every task that is left.
+    ends: Counter,
     /// Futures that were made, and dropped.
     made: Counter,
     dropped: Counter,
@@ -188,11 +190,12 @@ impl Child {
             }
             Err(error) => {
                 world.expect(error.is_cancelled(), || format!("nobody panics: {error}"));
-                world.expect(self.is_aborted, || "cancelled, and nobody aborted it".to_owned());
+                let is_told = self.is_aborted || world.ends.get() > 0;
+                world.expect(is_told, || "cancelled, and nobody aborted it".to_owned());
                 Outcome::Cancelled
             }
         };
-        let is_allowed = self.settled.is_none_or(|settled| settled == outcome);
+        let is_allowed = self.settled.is_none_or(|settled| settled == outcome || world.ends.get() > 0);
         world
             .expect(is_allowed, || format!("{outcome:?}, where nothing else than {:?} can be", self.settled));
         let has_begun = !world.is_single || self.may_have_begun || outcome == Outcome::Cancelled;
@@ -287,12 +290,20 @@ fn play(program: Body, runtime: Runtime, is_single: bool) -> Arc<World> {
     world.expect(root.is_ok(), || "it hangs".to_owned());
     let root = root.ok().and_then(Result::ok);
     world.expect(root == Some(output), || format!("{root:?} instead of {output}"));
+    // Tasks that were detached may still run, and see what the end of the runtime does to their children.
+    world.ends.add(1);
     drop(runtime);
     world
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, max_shrink_time: 60_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        max_shrink_time: 60_000,
+        // The seed in the file would bring back the program, and not the order in which its tasks ran.
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_program_of_tasks_has_an_outcome_that_its_text_allows(program in program()) {

@@ -99,7 +99,7 @@ impl Run {
             child.0.try_wait().is_ok_and(|status| status.is_some())
         };
         if let Some(port) = port {
-            seen = visit(SocketAddr::from(([127, 0, 0, 1], port)), &has_ended);
+            seen = visit(SocketAddr::from(([127, 0, 0, 1], port)), has_ended);
         }
         let give_up = started + HANG;
         while !has_ended() && Instant::now() < give_up {
