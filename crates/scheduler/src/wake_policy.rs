@@ -4,7 +4,7 @@
 //! the rest takes longer than that. A worker that pushes to its own queue wakes a peer at once if the
 //! queue's length times the usual length of a poll reaches [`WAKE_COST_NS`]; else it defers, and looks
 //! again after each poll until the queue is empty, the estimate has grown, or [`DEFER_NS`] have passed. What
-//! a turn of the driver made ready is deferred for [`DEFER_BATCH_NS`] whatever the estimate: events come in
+//! a turn of the driver made ready is deferred for [`DEFER_BATCH_NS`] unless it will take [`LONG_BATCH_NS`]: events come in
 //! batches, and on a machine that the clients share a second worker for a burst costs more than it gains.
 //!
 //! A deferred wake is an optimisation and never an obligation: the worker is awake and runs the tasks
@@ -23,6 +23,8 @@ const WAKE_COST_NS: u64 = 5_000;
 const DEFER_NS: u64 = 50_000;
 /// The same for what a turn of the driver made ready.
 const DEFER_BATCH_NS: u64 = 200_000;
+/// A batch that will take this long does not wait for that: it would in any case.
+const LONG_BATCH_NS: u64 = 2 * DEFER_BATCH_NS;
 /// One in so many polls is timed: reading the clock twice costs as much as a short poll.
 const SAMPLE_INTERVAL: u32 = 32;
 /// One in so many polls looks at the clock while a wake is deferred.
@@ -82,7 +84,14 @@ impl WakePolicy {
 
     /// A turn of the driver or the wheels has pushed what it found.
     pub(crate) fn batch_pushed(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
-        if queue.len() > 1 && self.due.get().is_none() && floor.idle.could_wake() {
+        let len = queue.len() as u64;
+        if len < 2 || !floor.idle.could_wake() {
+            return;
+        }
+        if self.poll_ns.get().saturating_mul(len) >= LONG_BATCH_NS {
+            self.due.set(None);
+            floor.wake_one();
+        } else if self.due.get().is_none() {
             self.due.set(Some(floor.clock.now() + DEFER_BATCH_NS));
         }
     }
