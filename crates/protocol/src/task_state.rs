@@ -173,7 +173,7 @@ pub enum Phase {
     ReadyOrRunning,
     /// In no queue; a wake would put it there.
     Waiting,
-    /// Stopped; `polling` is false once no worker can still be in its poll.
+    /// Stopped.
     Suspended {
         /// Whether a worker set it aside or it was waiting, so that no poll is under way.
         at_rest: bool,

@@ -2,7 +2,10 @@
 //! foreman who watches them. Sources of events come in through [`Driver`]; it knows no other.
 //!
 //! Reading order: [`config`], `slot` (what a worker shares), `worker` (the loop), `wake_policy` (when a peer
-//! is woken), `spin_policy` (when it looks before it sleeps), `floor` (what everybody shares), `crew` and `foreman` (threads), `scheduler` (start and end).
+//! is woken), `spin_policy` (when it looks before it sleeps), `floor` (what everybody shares), `crew` and
+//! `foreman` (threads), `scheduler` (start and end). Then by need: `block_on` and `block_in_place` (threads that
+//! are no workers, or for a while not), `context` (what a thread is inside of), [`timer`], and the blocking pool:
+//! [`blocking`] has the threads, `blocking_job` makes tasks of closures for them.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
 mod block_in_place;

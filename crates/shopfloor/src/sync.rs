@@ -1,6 +1,6 @@
 //! Channels, locks and notifications: those of `tokio::sync`, which need no runtime.
 //!
-//! They are the same types, so a channel of a library and one of yours fit together. Two things to know:
+//! They are the same types, so a channel of a library and one of yours fit together. To know:
 //!
 //! - They know no budget here. A loop over a channel that is never empty does not yield by itself and keeps
 //!   its worker from everyone else: write

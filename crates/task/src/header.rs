@@ -21,7 +21,7 @@ pub trait Host: Send + Sync + Sized + 'static {
     /// takes no lock that is held while user code runs.
     fn schedule(&self, task: Notified);
 
-    /// Whether the calling thread is a worker of this runtime, and so keeps it alive.
+    /// Whether the calling thread is inside this runtime (a worker, or in `block_on`), and so keeps it alive.
     fn is_current(&self) -> bool;
 
     /// Whether a worker shows that it polls this task.
