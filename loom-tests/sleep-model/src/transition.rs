@@ -40,7 +40,7 @@ transitions! {
     PUSH = "push", "crates/protocol/src/idle.rs", "push", "push();";
     CLAIM = "wake_one: claim", "crates/protocol/src/idle.rs", "claim", "counts + SEARCHING";
     NO_CLAIM = "wake_one: nobody to wake", "crates/protocol/src/idle.rs", "claim", "parked(counts) == 0 || searching(counts) > 0";
-    CLEAR_A_FLAG = "wake_one: clear_a_flag", "crates/protocol/src/idle.rs", "clear_a_flag", "flag.swap(false, Ordering::Acquire)";
+    CLEAR_A_FLAG = "wake_one: clear_a_flag", "crates/protocol/src/idle.rs", "clear_a_flag", "flag.compare_exchange(true, false, Ordering::Acquire";
     PASS_A_FLAG = "wake_one: clear_a_flag: not this one", "crates/protocol/src/idle.rs", "clear_a_flag", "flag.load(Ordering::Relaxed)";
     UNCOUNT = "wake_one: count the woken one as not parked", "crates/protocol/src/idle.rs", "wake_one", "self.counts.fetch_sub(PARKED";
     UNPARK = "wake_one: unpark", "crates/protocol/src/idle.rs", "wake_one", "unpark(slot);";
@@ -58,11 +58,13 @@ transitions! {
     PUSHED = "pushed", "crates/scheduler/src/wake_policy.rs", "pushed", "if floor.idle.could_wake() {";
     DEFER = "pushed: the wake is deferred", "crates/scheduler/src/wake_policy.rs", "decide", "self.due.set(Some(";
     BATCH = "a batch goes into the queue", "crates/scheduler/src/worker.rs", "schedule", "return queue.push(task);";
-    BATCH_PUSHED = "batch_pushed", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "queue.len() > 1 && self.due.get().is_none() && floor.idle.could_wake()";
+    BATCH_PUSHED = "batch_pushed", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "len < 2 || !floor.idle.could_wake()";
+    LONG_BATCH = "batch_pushed: a wake at once", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "floor.wake_one();";
+    DEFER_BATCH = "batch_pushed: the wake is deferred", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "self.due.set(Some(floor.clock.now() + DEFER_BATCH_NS))";
     POLL_ENDS = "a poll ends", "crates/scheduler/src/worker.rs", "run", "self.policy.poll_ended(started);";
     NOT_DUE = "look_again: no wake is due", "crates/scheduler/src/wake_policy.rs", "look_again", "queue.is_empty() || !floor.idle.could_wake()";
     DUE = "look_again: the wake is due", "crates/scheduler/src/wake_policy.rs", "look_again", "floor.clock.now() >= due";
-    ENTER_DRIVER = "enter_driver", "crates/protocol/src/parker.rs", "enter_driver", "self.step(EMPTY, DRIVER)";
+    ENTER_DRIVER = "enter_driver", "crates/protocol/src/parker.rs", "enter_driver", "self.step(EMPTY, DRIVER, Ordering::Relaxed)";
     LEAVE_DRIVER = "leave_driver", "crates/protocol/src/parker.rs", "leave_driver", "self.state.swap(EMPTY";
     EVENT = "turn: an event", "crates/scheduler/src/worker.rs", "turn", "self.floor.driver.turn(timeout, wakers)";
     PARK = "park on the condition variable", "crates/protocol/src/driver_token.rs", "sleep", "parker.park();";

@@ -319,11 +319,20 @@ pub(crate) fn steps(floor: &Floor, index: usize, scenario: &Scenario) -> Vec<Ste
             after.workers[index].queue.push(Task::Leaf);
             after.workers[index].at = if left == 1 { At::BatchPushed } else { At::Batch(left - 1) };
         }),
-        At::BatchPushed => step(transition::BATCH_PUSHED, &|after| {
-            let defers = worker.queue.len() > 1 && floor.could_wake();
-            after.workers[index].due |= defers;
-            after.workers[index].at = At::TakeOwn;
-        }),
+        At::BatchPushed if worker.queue.len() < 2 || !floor.could_wake() => {
+            goes(transition::BATCH_PUSHED, At::TakeOwn)
+        }
+        At::BatchPushed => {
+            let mut steps = step(transition::LONG_BATCH, &|after| {
+                after.workers[index].due = false;
+                after.workers[index].at = At::Wake(Wake::Claim, After::Next);
+            });
+            steps.extend(step(transition::DEFER_BATCH, &|after| {
+                after.workers[index].due = true;
+                after.workers[index].at = At::TakeOwn;
+            }));
+            steps
+        }
         At::HandDriverOn => {
             let skips = fault(Fault::LeaveWithoutHandOver);
             let at = if skips { At::Absent } else { At::Wake(Wake::Claim, After::End) };
