@@ -19,7 +19,7 @@ use crate::config::Flavor;
 use crate::contain::contain;
 use crate::crew;
 use crate::floor::Floor;
-use crate::os::Instant;
+use crate::os::{Instant, thread};
 use shopfloor_protocol::cells::{Counter, Word};
 use shopfloor_protocol::foreman_sleep::ForemanSleep;
 use shopfloor_protocol::parker::Parker;
@@ -94,7 +94,7 @@ impl Foreman {
             contain("a tracing subscriber", || tracing::error!(%error, "a turn of the I/O driver failed"));
         }
         // It may fail again at once: not a busy loop.
-        std::thread::sleep(Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

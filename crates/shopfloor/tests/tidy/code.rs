@@ -155,6 +155,51 @@ pub(crate) fn other_clocks(source: &Source<'_>) -> Vec<Finding> {
         .collect()
 }
 
+/// The module of the scheduler that a test of schedules replaces.
+const SCHEDULER_OS: &str = "crates/scheduler/src/os.rs";
+
+/// The sources that are compiled a second time, with threads, thread locals and a clock that a seed drives.
+pub(crate) fn is_under_schedules(path: &str) -> bool {
+    let crates = ["crates/task/src/", "crates/scheduler/src/"];
+    crates.iter().any(|source| path.starts_with(source)) && path != SCHEDULER_OS && !path.contains("/tests")
+}
+
+/// Threads, thread locals and clocks that come from std: under a seeded schedule they would be the real ones.
+pub(crate) fn past_the_schedules(source: &Source<'_>) -> Vec<Finding> {
+    let code = source.code_without_tests();
+    // In the prelude of std, so a bare `thread_local!` is std's unless the name is taken from elsewhere.
+    let takes_macro = code
+        .split(';')
+        .any(|statement| statement.contains("crate::os") && statement.contains("thread_local"));
+    let mut findings = Vec::new();
+    let mut statement_uses_std = false;
+    for word in words(&code) {
+        let of_std = statement_uses_std && is_path(&code, &word);
+        let is_bare_macro = code[word.end()..].starts_with('!') && !takes_macro;
+        match word.text {
+            "std" => statement_uses_std = true,
+            "use" | "crate" => statement_uses_std = false,
+            "thread" | "thread_local" | "Instant"
+                if of_std || word.text == "thread_local" && is_bare_macro =>
+            {
+                let what = format!("`{}` of std: take it from `crate::os`", word.text);
+                findings.push(Finding::new(source.path, source.line(word.start), what));
+            }
+            _ => {}
+        }
+        if ends_a_path(&code[word.end()..]) {
+            statement_uses_std = false;
+        }
+    }
+    findings
+}
+
+/// Whether what follows a word is neither the rest of its path nor another name in the braces of a `use`.
+fn ends_a_path(rest: &str) -> bool {
+    let rest = rest.trim_start();
+    !rest.starts_with(['{', '}', ',']) && !rest.starts_with("::")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +249,21 @@ mod tests {
     fn another_clock_is_found() {
         let bad = "let now = Instant::now();\nlet now = SystemTime::now();\nunsafe { _rdtsc() };\n// quanta";
         assert_eq!(lines(other_clocks, bad), [2, 3]);
+    }
+
+    #[test]
+    fn a_thread_a_thread_local_or_a_clock_of_std_is_found() {
+        let bad = "use std::{thread, time::{Duration, Instant}};\nstd::thread::sleep(time);\n\
+            let it: std::time::Instant = std::mem::take(x);\nthread_local! {}";
+        assert_eq!(lines(past_the_schedules, bad), [1, 1, 2, 3, 4]);
+        let good = "use std::sync::Arc;\nuse crate::os::{Instant, thread, thread_local};\n\
+            use std::time::Duration;\nlet now = std::mem::replace(&mut last, Instant::now());\n\
+            thread::sleep(time);\nthread_local! {}\n#[cfg(test)] use std::thread;";
+        assert_eq!(lines(past_the_schedules, good), [0_usize; 0]);
+        assert!(is_under_schedules("crates/scheduler/src/foreman.rs"));
+        assert!(!is_under_schedules(SCHEDULER_OS));
+        assert!(!is_under_schedules("crates/scheduler/src/blocking/tests/stress.rs"));
+        assert!(!is_under_schedules("crates/driver/src/driver.rs"));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! | the protocol crate has no statics, threads, clocks or descriptors | `protocols_know_nothing_of_the_world` |
 //! | what is for display publishes nothing | `numbers_and_words_for_display_are_relaxed` |
 //! | the clock is `Instant` | `the_clock_is_the_monotonic_one` |
+//! | what runs under seeded schedules takes threads and clock from `os.rs` | `threads_and_clock_of_the_scheduler_are_those_that_schedules_replace` |
 //! | crates depend on each other along the arrows of the architecture | `crates_depend_along_the_arrows` |
 //! | the models compile the protocol against its own dependencies | `models_repeat_the_dependencies_of_the_protocol` |
 //! | one public type per name | `public_types_have_names_of_their_own` |
@@ -66,6 +67,11 @@ fn numbers_and_words_for_display_are_relaxed() {
 #[test]
 fn the_clock_is_the_monotonic_one() {
     check_code(code::is_runtime, code::other_clocks);
+}
+
+#[test]
+fn threads_and_clock_of_the_scheduler_are_those_that_schedules_replace() {
+    check_code(code::is_under_schedules, code::past_the_schedules);
 }
 
 #[test]
