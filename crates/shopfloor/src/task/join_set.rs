@@ -1,7 +1,6 @@
 //! Many tasks, joined in the order in which they end.
 
-use shopfloor_protocol::flag::Flag;
-use shopfloor_protocol::ready_list::ReadyList;
+use shopfloor_protocol::ready_list::{Listing, ReadyList};
 use shopfloor_scheduler::{AbortHandle, Handle, Id, JoinError, JoinHandle};
 use std::fmt;
 use std::future::poll_fn;
@@ -35,8 +34,7 @@ struct Member<T> {
 
 /// Puts its member on the ready list, once until that is looked at.
 struct MemberWaker {
-    number: usize,
-    is_listed: Flag,
+    listing: Listing,
     ready: Arc<ReadyList>,
 }
 
@@ -46,9 +44,7 @@ impl Wake for MemberWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.is_listed.raise() {
-            self.ready.push(self.number);
-        }
+        self.ready.wake(&self.listing);
     }
 }
 
@@ -93,19 +89,22 @@ impl<T> JoinSet<T> {
             self.members.push(None);
             self.members.len() - 1
         });
-        let waker = MemberWaker { number, is_listed: Flag::new(false), ready: Arc::clone(&self.ready) };
-        let waker = Arc::new(waker);
+        let waker = Arc::new(MemberWaker { listing: Listing::new(number), ready: Arc::clone(&self.ready) });
         // The first poll leaves this waker with the task.
         waker.wake_by_ref();
         self.members[number] = Some(Member { handle, waker });
         abort
     }
 
+    fn poll_listed(&mut self, waker: Option<&Waker>) -> Option<Result<(Id, T), JoinError>> {
+        let ready = Arc::clone(&self.ready);
+        ready.poll_listed(waker, |number| self.poll_member(number))
+    }
+
     fn poll_member(&mut self, number: usize) -> Option<Result<(Id, T), JoinError>> {
         // A waker of a member that is gone may still list its number.
         let member = self.members.get_mut(number)?.as_mut()?;
-        // Lowered before the poll: what wakes from now on lists it again.
-        if !member.waker.is_listed.lower() {
+        if !member.waker.listing.start_poll() {
             return None;
         }
         let waker = Waker::from(Arc::clone(&member.waker));
@@ -128,11 +127,9 @@ impl<T> JoinSet<T> {
             return Poll::Ready(None);
         }
         let unit = std::task::ready!(shopfloor_scheduler::coop::poll_proceed(cx));
-        while let Some(number) = self.ready.take().or_else(|| self.ready.take_or_wait(cx.waker())) {
-            if let Some(output) = self.poll_member(number) {
-                unit.made_progress();
-                return Poll::Ready(Some(output));
-            }
+        if let Some(output) = self.poll_listed(Some(cx.waker())) {
+            unit.made_progress();
+            return Poll::Ready(Some(output));
         }
         shopfloor_scheduler::wait::note(shopfloor_scheduler::WaitReason::Join);
         Poll::Pending
@@ -166,12 +163,7 @@ impl<T> JoinSet<T> {
 
     /// As [`try_join_next`](Self::try_join_next), with the task's id.
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
-        while let Some(number) = self.ready.take() {
-            if let Some(output) = self.poll_member(number) {
-                return Some(output);
-            }
-        }
-        None
+        self.poll_listed(None)
     }
 
     /// Aborts all tasks and waits until their futures are dropped. Panics of tasks are dropped with them.
