@@ -4,10 +4,11 @@
 //! block ends it at once. There is no clock. A block until [`NOW`] or earlier returns by itself, a longer
 //! one lasts until it is interrupted, so a deadline that is slept past is a deadlock, which loom reports.
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use protocol_loom::alarm::{Alarm, NONE};
-use protocol_loom::sync::{Arc, Condvar, Mutex};
+use protocol_loom::sync::{Condvar, Mutex};
 
 use super::support::{Model, Order, Outcomes};
 use super::timer_entry::{ModelWheel, turn, wheel};

@@ -11,8 +11,8 @@
 use protocol_loom::blocking_queue::{
     BlockingCounts, BlockingQueue, Outside, RoomReservation, Seat, SubmitError,
 };
-use protocol_loom::sync::{Arc, Condvar, Mutex, UnsafeCell};
-use std::sync::{Mutex as LedgerMutex, PoisonError};
+use protocol_loom::sync::{Condvar, Mutex, UnsafeCell};
+use std::sync::{Arc, Mutex as LedgerMutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -125,7 +125,7 @@ pub const MODELS: &[Model] = &[
             "room after a wait, leaver had room",
             "room after a wait, leaver left the line",
         ],
-        preemption_bound: Some(3),
+        preemption_bound: None,
         body: room_reaches_a_waiter_that_stays,
     },
     Model {
@@ -458,7 +458,7 @@ struct Bell {
 }
 
 impl Wake for Bell {
-    fn wake(self: std::sync::Arc<Self>) {
+    fn wake(self: Arc<Self>) {
         *self.rung.lock() = true;
         self.rings.notify_one();
     }
@@ -476,8 +476,8 @@ impl Bell {
 
 /// Reserves room as a task would; says whether it had to wait.
 fn reserve(queue: &BlockingQueue<Work>) -> (RoomReservation, bool) {
-    let bell = std::sync::Arc::new(Bell::default());
-    let waker = Waker::from(std::sync::Arc::clone(&bell));
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
     let mut ticket = None;
     let mut waited = false;
     loop {
@@ -493,12 +493,18 @@ fn room_reaches_a_waiter_that_stays(order: Order, outcomes: &Outcomes) {
     let floor = Floor::new(1, 0, usize::MAX);
     let seat = floor.staffed("first");
     let (a, b, c) = (Arc::clone(&floor), Arc::clone(&floor), Arc::clone(&floor));
-    let ((), waited, left) = order.run3(
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let ((), stays, left) = order.run3(
         move || a.live("run", seat, Patience::Expires),
         move || {
-            let (room, waited) = reserve(&b.queue);
-            b.queue.release(room, &Hand { floor: &b, who: "nobody" });
-            waited
+            let mut ticket = None;
+            let polled = b.queue.poll_reserve(&mut ticket, waker);
+            let waits = polled.is_pending();
+            if let Poll::Ready(room) = polled {
+                b.queue.release(room.expect("nobody closes the queue"), &Hand { floor: &b, who: "nobody" });
+            }
+            waits.then_some(ticket)
         },
         move || {
             let hand = Hand { floor: &c, who: "nobody" };
@@ -510,9 +516,34 @@ fn room_reaches_a_waiter_that_stays(order: Order, outcomes: &Outcomes) {
             ticket.map(|ticket| c.queue.stop_waiting(ticket, &hand)).is_some()
         },
     );
+    let waited = stays.is_some();
+    if let Some(mut ticket) = stays {
+        assert!(woken.is_rung(), "room is lost to it");
+        match floor.queue.poll_reserve(&mut ticket, Waker::noop().clone()) {
+            Poll::Ready(Ok(room)) => floor.queue.release(room, &Hand { floor: &floor, who: "nobody" }),
+            Poll::Ready(Err(_)) => panic!("nobody closes the queue"),
+            Poll::Pending => panic!("woken for nothing"),
+        }
+    }
     floor.assert_quiet();
     let waited = if waited { "room after a wait" } else { "room at once" };
     outcomes.saw(format!("{waited}, leaver {}", if left { "left the line" } else { "had room" }));
+}
+
+/// Whether a waker was called, outside loom's view: looked at when the threads have ended.
+#[derive(Default)]
+struct Woken(LedgerMutex<bool>);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+}
+
+impl Woken {
+    fn is_rung(&self) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn room_is_made_when_the_job_ends(order: Order, outcomes: &Outcomes) {

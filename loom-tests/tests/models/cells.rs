@@ -1,7 +1,7 @@
 //! Numbers and words for display: they decide nothing, so all that can be asked is that no number is lost.
 
 use protocol_loom::cells::{Counter, Word};
-use protocol_loom::sync::Arc;
+use std::sync::Arc;
 
 use super::support::{Model, Order, Outcomes};
 

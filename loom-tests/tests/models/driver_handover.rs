@@ -3,12 +3,11 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use protocol_loom::driver_token::DriverToken;
+use protocol_loom::driver_token::{DriverToken, Turning};
 use protocol_loom::foreman_sleep::ForemanSleep;
 use protocol_loom::idle::Idle;
 use protocol_loom::parker::Parker;
 use protocol_loom::seats::Seats;
-use protocol_loom::sync::LocalQueue;
 
 use super::item::Item;
 use super::parker::Poll;
@@ -19,7 +18,7 @@ pub const MODELS: &[Model] = &[
         name: "driver_token::a_worker_that_leaves_hands_on_the_driver",
         property: "One turns the driver and leaves while another parks: that one sleeps in the driver in the end.",
         outcomes: &["at once", "woken beside it"],
-        preemption_bound: Some(3),
+        preemption_bound: None,
         body: leave_against_park,
     },
     Model {
@@ -38,9 +37,9 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "idle::a_worker_shares_its_own_queue_with_a_sleeper",
-        property: "A push to the own queue against a peer that parks, and the pusher's own park: the item is run once.",
+        property: "A push to the own queue against a peer whose sleep may end at any time: the item is run once.",
         outcomes: &["by the peer", "by the pusher"],
-        preemption_bound: Some(3),
+        preemption_bound: None,
         body: own_push_against_park,
     },
     Model {
@@ -99,10 +98,12 @@ impl Floor {
 
 fn leave_against_park(order: Order, outcomes: &Outcomes) {
     let floor = Floor::new(1);
+    // Before the other one begins to park: if that one got the driver first, there would be nothing to hand on.
+    let turning = HeldToken::take(Arc::clone(&floor));
     let (leaver, sleeper) = (Arc::clone(&floor), floor);
     let ((), parks) = order.run2(
         move || {
-            drop(leaver.token.try_take());
+            drop(turning);
             leaver.idle.hand_on_driver(|| false, |slot| leaver.unpark(slot));
         },
         move || {
@@ -116,6 +117,22 @@ fn leave_against_park(order: Order, outcomes: &Outcomes) {
         },
     );
     outcomes.saw(if parks == 1 { "at once" } else { "woken beside it" });
+}
+
+/// The driver token of a floor, held by whoever owns this.
+struct HeldToken {
+    /// Dropped first.
+    _turning: Turning<'static>,
+    _floor: Arc<Floor>,
+}
+
+impl HeldToken {
+    fn take(floor: Arc<Floor>) -> Self {
+        let turning = floor.token.try_take().expect("nobody holds it");
+        // SAFETY: the floor that it borrows from is kept behind it, at an address that does not change.
+        let turning = unsafe { std::mem::transmute::<Turning<'_>, Turning<'static>>(turning) };
+        Self { _turning: turning, _floor: floor }
+    }
 }
 
 fn push_against_sleepers(order: Order, outcomes: &Outcomes) {
@@ -173,33 +190,28 @@ fn push_against_spinner(order: Order, outcomes: &Outcomes) {
 
 /// The queue is the stub's, so the deque gives no edge that crossbeam does not promise.
 fn own_push_against_park(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1);
-    let queue = LocalQueue::new_fifo();
-    let thief = queue.stealer();
-    let (pusher, peer) = (Arc::clone(&floor), floor);
+    let shared = Arc::new((Idle::new(1), Item::new()));
+    let peer = Arc::clone(&shared);
     let (kept, stolen) = order.run2(
         move || {
-            let thief = queue.stealer();
-            queue.push(7);
-            if pusher.idle.could_wake() {
-                pusher.idle.wake_one(|| !thief.is_empty(), |slot| pusher.unpark(slot));
+            let (idle, item) = &*shared;
+            item.put();
+            if idle.could_wake() {
+                idle.wake_one(|| item.is_there(), |_| {});
             }
             // The end of the poll: whatever was decided above, the pusher runs what is still there.
-            let kept = queue.pop();
-            // And lets the peer go.
-            pusher.unpark(0);
-            kept
+            item.take()
         },
         move || {
-            let parker = &peer.parkers[0];
-            let look = || parker.take_token() || !thief.is_empty();
-            let _ = peer.idle.park(0, false, look, || parker.park());
-            thief.steal().success()
+            let (idle, item) = &*peer;
+            // It sleeps no time.
+            let _ = idle.park(0, false, || item.is_there(), || {});
+            item.take()
         },
     );
     outcomes.saw(match (kept, stolen) {
-        (Some(7), None) => "by the pusher",
-        (None, Some(7)) => "by the peer",
+        (true, false) => "by the pusher",
+        (false, true) => "by the peer",
         other => panic!("kept and stolen: {other:?}"),
     });
 }

@@ -1,7 +1,9 @@
 //! Interrupting a turn: a skipped signal is never a lost one.
 
+use std::sync::Arc;
+
 use protocol_loom::interrupt::Interrupt;
-use protocol_loom::sync::{Arc, AtomicBool, AtomicU32, Ordering};
+use protocol_loom::sync::{AtomicBool, AtomicU32, Ordering};
 
 use super::support::{Model, Order, Outcomes};
 

@@ -3,7 +3,8 @@
 use protocol_loom::interest::{Direction, Interest, Ready};
 use protocol_loom::registration::{Kernel, SourceState, WaitError};
 use protocol_loom::registry::Token;
-use protocol_loom::sync::{Arc, Condvar, Mutex};
+use protocol_loom::sync::{Condvar, Mutex};
+use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 
 /// Runs `poll` until it is ready; sleeps in between until its waker is called. A lost wake-up is a deadlock.
@@ -24,9 +25,9 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    pub fn new() -> (std::sync::Arc<Self>, Waker) {
-        let alarm = std::sync::Arc::new(Self { rang: Mutex::new(false), changed: Condvar::new() });
-        let waker = Waker::from(std::sync::Arc::clone(&alarm));
+    pub fn new() -> (Arc<Self>, Waker) {
+        let alarm = Arc::new(Self { rang: Mutex::new(false), changed: Condvar::new() });
+        let waker = Waker::from(Arc::clone(&alarm));
         (alarm, waker)
     }
 
@@ -40,23 +41,23 @@ impl Alarm {
 }
 
 impl Wake for Alarm {
-    fn wake(self: std::sync::Arc<Self>) {
+    fn wake(self: Arc<Self>) {
         *self.rang.lock() = true;
         self.changed.notify_one();
     }
 }
 
 /// A waker that nobody listens to; the count says how many copies of it are left.
-pub fn silent_waker() -> (std::sync::Arc<Silent>, Waker) {
-    let silent = std::sync::Arc::new(Silent);
-    let waker = Waker::from(std::sync::Arc::clone(&silent));
+pub fn silent_waker() -> (Arc<Silent>, Waker) {
+    let silent = Arc::new(Silent);
+    let waker = Waker::from(Arc::clone(&silent));
     (silent, waker)
 }
 
 pub struct Silent;
 
 impl Wake for Silent {
-    fn wake(self: std::sync::Arc<Self>) {}
+    fn wake(self: Arc<Self>) {}
 }
 
 /// A driver's turn with one event.

@@ -1,6 +1,8 @@
 //! The stub that stands in for crossbeam's queues under loom keeps crossbeam's promises and no others.
 
-use protocol_loom::sync::{Arc, AtomicBool, Injector, LocalQueue, Ordering, Steal, fence};
+use std::sync::Arc;
+
+use protocol_loom::sync::{AtomicBool, Injector, LocalQueue, Ordering, Steal, fence};
 
 use super::support::{Model, Order, Outcomes};
 

@@ -2,7 +2,8 @@
 
 use protocol_loom::interest::{Interest, Ready};
 use protocol_loom::readiness::Readiness;
-use protocol_loom::sync::{Arc, Mutex, UnsafeCell};
+use protocol_loom::sync::{Mutex, UnsafeCell};
+use std::sync::Arc;
 
 use super::support::{Model, Order, Outcomes};
 

@@ -3,7 +3,8 @@
 use protocol_loom::interest::{Direction, Interest, Ready};
 use protocol_loom::registration::{Kernel, SourceState, WaitError};
 use protocol_loom::registry::Token;
-use protocol_loom::sync::{Arc, UnsafeCell};
+use protocol_loom::sync::UnsafeCell;
+use std::sync::Arc;
 use std::task::Poll;
 
 use super::io_task::{Socket, block_on, operate, silent_waker};
@@ -44,6 +45,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["read after a wait", "read at once"],
         preemption_bound: None,
         body: data_against_rearm,
+    },
+    Model {
+        name: "registration::two_halves_that_arm_at_once_miss_no_event",
+        property: "Two halves of a disarmed source arm it while an event for one arrives: that one sees it or is woken.",
+        outcomes: &["saw it", "woken"],
+        preemption_bound: Some(3),
+        body: event_against_two_halves,
     },
     Model {
         name: "registration::disarmed_reader_is_armed_again",
@@ -197,7 +205,7 @@ fn oneshot_halves(order: Order, outcomes: &Outcomes, arrivals: [Ready; 2]) {
     socket.arrive(first);
     socket.drive_once(&source);
     drop(waker);
-    assert_eq!(std::sync::Arc::strong_count(&silent), 1, "both wakers were taken");
+    assert_eq!(Arc::strong_count(&silent), 1, "both wakers were taken");
     // Both try again: one succeeds, the other has to wait once more.
     let half = |direction: Direction| {
         let (source, socket) = (Arc::clone(&source), socket.clone());
@@ -220,8 +228,44 @@ fn oneshot_halves(order: Order, outcomes: &Outcomes, arrivals: [Ready; 2]) {
     };
     socket.arrive(second);
     socket.drive_once(&source);
-    assert_eq!(std::sync::Arc::strong_count(&waiting), 1, "the half that waits was left unarmed");
+    assert_eq!(Arc::strong_count(&waiting), 1, "the half that waits was left unarmed");
     outcomes.saw("woken");
+}
+
+fn event_against_two_halves(order: Order, outcomes: &Outcomes) {
+    let source = Arc::new(SourceState::new());
+    let socket = Socket::new(true, 1);
+    let (silent, waker) = silent_waker();
+    // An event of the other half has disarmed the source.
+    assert!(source.poll_slot(Direction::Write, &waker, &socket).is_pending());
+    socket.arrive(Ready::WRITABLE);
+    socket.drive_once(&source);
+    drop(waker);
+    assert_eq!(Arc::strong_count(&silent), 1, "the waker was taken");
+    let half = |direction: Direction| {
+        let (source, socket) = (Arc::clone(&source), socket.clone());
+        move || {
+            let (silent, waker) = silent_waker();
+            let wait = || source.poll_slot(direction, &waker, &socket);
+            let polled = source.poll_op(direction.interest(), || socket.try_op(direction), wait);
+            (polled.is_ready(), silent)
+        }
+    };
+    let (driven, driver_socket) = (Arc::clone(&source), socket.clone());
+    let ((saw_it, waiting), (wrote, _silent), ()) =
+        order.run3(half(Direction::Read), half(Direction::Write), move || {
+            driver_socket.arrive(Ready::READABLE);
+            driver_socket.drive_once(&driven);
+        });
+    assert!(wrote, "it is writable all the time");
+    if !saw_it {
+        // What the reader's own arming has queued is for the next turn.
+        if Arc::strong_count(&waiting) > 1 {
+            socket.drive_once(&source);
+        }
+        assert_eq!(Arc::strong_count(&waiting), 1, "the reader was left unarmed");
+    }
+    outcomes.saw(if saw_it { "saw it" } else { "woken" });
 }
 
 fn data_against_rearm(order: Order, outcomes: &Outcomes) {

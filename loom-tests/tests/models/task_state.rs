@@ -78,10 +78,17 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "task_state::the_last_reference_frees_the_cell",
-        property: "Completion, drop of the last waker, drop of both handles: freed once, after every access.",
-        outcomes: &["handles", "waker", "worker"],
-        preemption_bound: Some(3),
+        property: "Completion, drop of the last waker, drop of the join handle: freed once, after every access.",
+        outcomes: &["handle", "waker", "worker"],
+        preemption_bound: None,
         body: last_reference,
+    },
+    Model {
+        name: "task_state::an_owner_drops_waker_and_handles_of_a_completing_task",
+        property: "Completion against the drop of waker, join handle and abort handle in turn: freed once.",
+        outcomes: &["owner", "worker"],
+        preemption_bound: None,
+        body: drop_of_all_references,
     },
     Model {
         name: "task_state::an_orphan_is_found_once",
@@ -256,20 +263,32 @@ fn complete_against_join_drop(order: Order, outcomes: &Outcomes, with_waker: boo
 }
 
 fn last_reference(order: Order, outcomes: &Outcomes) {
-    let cell = Arc::new(Cell::new(1, 1));
+    let cell = Arc::new(Cell::new(1, 0));
     let (task, task2, task3) = (Arc::clone(&cell), Arc::clone(&cell), Arc::clone(&cell));
-    let ((worker, end), (waker, ()), (handles, ())) = order.run3(
+    let ((worker, end), (waker, ()), (handle, ())) = order.run3(
         move || by_me(|| task.run(|| Poll::Ready(()))),
         move || by_me(|| task2.drop_waker()),
+        move || by_me(|| task3.drop_join()),
+    );
+    assert_eq!(end, End::Complete(Output::Ready));
+    outcomes.saw(freed_by(&cell, &[("worker", worker), ("waker", waker), ("handle", handle)]));
+}
+
+fn drop_of_all_references(order: Order, outcomes: &Outcomes) {
+    let cell = Arc::new(Cell::new(1, 1));
+    let (task, task2) = (Arc::clone(&cell), Arc::clone(&cell));
+    let ((worker, end), (owner, ())) = order.run2(
+        move || by_me(|| task.run(|| Poll::Ready(()))),
         move || {
             by_me(|| {
-                task3.drop_join();
-                task3.unpin();
+                task2.drop_waker();
+                task2.drop_join();
+                task2.unpin();
             })
         },
     );
     assert_eq!(end, End::Complete(Output::Ready));
-    outcomes.saw(freed_by(&cell, &[("worker", worker), ("waker", waker), ("handles", handles)]));
+    outcomes.saw(freed_by(&cell, &[("worker", worker), ("owner", owner)]));
 }
 
 fn orphan(order: Order, outcomes: &Outcomes) {

@@ -1,10 +1,11 @@
 //! Timers that fire, end, move and change their waker at once.
 
+use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use protocol_loom::alarm::NONE;
 use protocol_loom::shared_wheel::{DeadlineQueue, SharedWheel};
-use protocol_loom::sync::{Arc, AtomicUsize, Ordering};
+use protocol_loom::sync::{Arc as SharedArc, AtomicUsize, Ordering};
 use protocol_loom::timer_entry::{TimerEntry, TimerState};
 
 use super::support::{Model, Order, Outcomes};
@@ -92,14 +93,14 @@ pub const MODELS: &[Model] = &[
 /// The simplest queue with generations: places in a row, looked through from the start.
 #[derive(Debug, Default)]
 pub struct Row {
-    places: Vec<Option<(u64, u64, Arc<TimerEntry>)>>,
+    places: Vec<Option<(u64, u64, SharedArc<TimerEntry>)>>,
     generation: u64,
 }
 
 impl DeadlineQueue for Row {
     type Key = (usize, u64);
 
-    fn insert(&mut self, deadline: u64, entry: Arc<TimerEntry>) -> Self::Key {
+    fn insert(&mut self, deadline: u64, entry: SharedArc<TimerEntry>) -> Self::Key {
         self.generation += 1;
         let place = self.places.iter().position(Option::is_none).unwrap_or_else(|| {
             self.places.push(None);
@@ -117,7 +118,7 @@ impl DeadlineQueue for Row {
         }
     }
 
-    fn remove(&mut self, (place, generation): Self::Key) -> Option<Arc<TimerEntry>> {
+    fn remove(&mut self, (place, generation): Self::Key) -> Option<SharedArc<TimerEntry>> {
         let held = self.places.get_mut(place)?;
         held.take_if(|(present, ..)| *present == generation).map(|(_, _, entry)| entry)
     }
@@ -166,14 +167,14 @@ pub type ModelWheel = SharedWheel<Row>;
 struct Bell(AtomicUsize);
 
 impl Wake for Bell {
-    fn wake(self: std::sync::Arc<Self>) {
+    fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-fn bell() -> (std::sync::Arc<Bell>, Waker) {
-    let bell = std::sync::Arc::new(Bell(AtomicUsize::new(0)));
-    (std::sync::Arc::clone(&bell), Waker::from(bell))
+fn bell() -> (Arc<Bell>, Waker) {
+    let bell = Arc::new(Bell(AtomicUsize::new(0)));
+    (Arc::clone(&bell), Waker::from(bell))
 }
 
 fn rung(bell: &Bell) -> usize {
