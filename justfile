@@ -38,7 +38,12 @@ test:
 models filter="":
     cargo test -p loom-tests --test models -- {{ filter }}
 
-# Seeded schedules of the whole scheduler under shuttle: COUNT of each of ten scenarios, from seed FROM on.
+# The models once more in full for loads that read the newest store, which lose no interleaving: those with a bound up to
+# four preemptions instead of three.
+loom-full filter="":
+    LOOM_TESTS_PREEMPTIONS=4 LOOM_TESTS_LIMIT_S=600 cargo test -p loom-tests --test models -- --fresh {{ filter }}
+
+# Seeded schedules of the whole scheduler under shuttle: COUNT of each of twelve scenarios, from seed FROM on.
 schedules count="4000" from="0":
     SHOPFLOOR_SCHEDULES={{ count }} SHOPFLOOR_SCHEDULES_FROM={{ from }} cargo test -p schedules -- --nocapture
 
@@ -49,6 +54,10 @@ model workers="6":
 # Weakens each ordering and leaves out each fence, one at a time; fails if no model notices. Some: `--site idle.rs`.
 mutants *arguments:
     cargo test -p loom-tests --test models -- --mutants {{ arguments }}
+
+# Runs what prints the figures of docs/VERIFICATION.md and writes them there: all of it (hours), or some of these recipes.
+verification-report *recipes:
+    cargo run -p loom-tests --bin verification-report -- {{ recipes }}
 
 # The rules that a program can check, without building the rest.
 tidy:

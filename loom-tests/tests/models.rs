@@ -4,8 +4,11 @@
 //! cargo test -p loom-tests --test models                  all models, in every way
 //! cargo test -p loom-tests --test models -- timer::       those whose name contains `timer::`
 //! cargo test -p loom-tests --test models -- --list        names and properties
+//! cargo test -p loom-tests --test models -- --fresh       in two ways: loads read the newest store, no interleaving is lost
 //! LOOM_TESTS_BLESS=1 cargo test -p loom-tests --test models    record the execution counts
 //! ```
+//! `LOOM_TESTS_PREEMPTIONS=4` explores the models that have a bound up to that one; their counts are not compared then.
+//!
 //! Each model is explored in four ways: its threads spawned in either order, and loads that may be stale or
 //! that are fresh (`protocol::sync`), because loom loses interleavings in ways that differ between these.
 //! A model passes if no execution panics, deadlocks or races, if the ways together show exactly the
@@ -18,6 +21,7 @@ mod models {
     pub mod arguments;
     pub mod child;
     pub mod coverage;
+    pub mod figures;
     pub mod golden;
     pub mod listed;
     pub mod mutants;
@@ -94,6 +98,7 @@ const SUITE: Suite = Suite {
         listed: "equivalent.toml",
         report: "report.md",
     }),
+    figures: Some("docs/VERIFICATION.md"),
 };
 
 fn main() -> std::io::Result<std::process::ExitCode> {

@@ -1,4 +1,4 @@
-//! The part of libtest's command line that makes sense here, and `--mutants`.
+//! The part of libtest's command line that makes sense here, `--mutants` and `--fresh`.
 
 /// Options of libtest that take a value, and that mean nothing to models.
 const IGNORED_WITH_VALUE: [&str; 6] =
@@ -16,6 +16,8 @@ pub struct Arguments {
     pub terse: bool,
     /// Only what is marked as ignored, which no model is.
     pub only_ignored: bool,
+    /// Only with loads that read the newest store.
+    pub fresh: bool,
     /// Weaken the orderings one by one instead: all, or those whose text contains the value of `--site`.
     pub mutants: bool,
     sites: Vec<String>,
@@ -38,6 +40,7 @@ impl Arguments {
                 "--list" => parsed.list = true,
                 "--exact" => parsed.exact = true,
                 "--ignored" => parsed.only_ignored = true,
+                "--fresh" => parsed.fresh = true,
                 "--mutants" => parsed.mutants = true,
                 "--site" => parsed.sites.extend(value.or_else(|| arguments.next())),
                 "--skip" => parsed.skips.extend(value.or_else(|| arguments.next())),

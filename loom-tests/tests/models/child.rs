@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_types, reason = "executions are counted across executions, outside loom's view")]
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -18,6 +19,20 @@ use super::support::{Model, Order, Outcomes};
 
 /// Branch points that one execution may have; a protocol that needs more is spinning.
 const BRANCHES_MAX: usize = 10_000;
+
+/// Overrides the bound of the models that have one: another number of preemptions.
+pub const PREEMPTIONS: &str = "LOOM_TESTS_PREEMPTIONS";
+
+/// The preemptions up to which `model` is explored; `None` for all.
+///
+/// # Errors
+/// If the environment asks for something that is no number.
+pub fn preemption_bound(model: &Model) -> io::Result<Option<usize>> {
+    match (model.preemption_bound, env::var(PREEMPTIONS)) {
+        (Some(_), Ok(other)) => Ok(Some(other.parse().map_err(io::Error::other)?)),
+        (bound, _) => Ok(bound),
+    }
+}
 
 /// One of the ways in which a model is explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +74,7 @@ pub fn explore(model: &'static Model, order: Order) -> io::Result<ExitCode> {
     builder.max_branches = BRANCHES_MAX;
     builder.max_permutations = None;
     builder.max_duration = None;
-    builder.preemption_bound = model.preemption_bound;
+    builder.preemption_bound = preemption_bound(model)?;
     builder.checkpoint_file = None;
 
     let outcomes = Outcomes::default();

@@ -32,6 +32,11 @@ impl Coverage {
             .is_some_and(|below| below.is_empty() || (below.starts_with('/') && !below.starts_with("/sync/")))
     }
 
+    /// How many of these sites the models answer for.
+    pub fn count(&self, sites: &BTreeSet<String>) -> usize {
+        sites.iter().filter_map(|site| Site::parse(site)).filter(|site| self.has(site)).count()
+    }
+
     /// The exceptions.
     ///
     /// # Errors

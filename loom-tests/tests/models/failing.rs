@@ -9,6 +9,7 @@ mod alteration;
 mod arguments;
 mod child;
 mod coverage;
+mod figures;
 mod golden;
 mod listed;
 mod mutants;
@@ -28,6 +29,7 @@ const SUITE: Suite = Suite {
     upstream: UPSTREAM,
     golden: "tests/models/failing.golden.txt",
     coverage: None,
+    figures: None,
 };
 
 fn main() -> std::io::Result<std::process::ExitCode> {

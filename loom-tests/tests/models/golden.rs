@@ -58,6 +58,11 @@ impl Golden {
         self.0.get(&(model.to_owned(), way.to_owned())).copied()
     }
 
+    /// All executions.
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
     /// Records a count and returns the one it replaces.
     pub fn set(&mut self, model: &str, way: &str, executions: u64) -> Option<u64> {
         self.0.insert((model.to_owned(), way.to_owned()), executions)

@@ -10,6 +10,7 @@ mod alteration;
 mod arguments;
 mod child;
 mod coverage;
+mod figures;
 mod golden;
 mod listed;
 mod mutants;
@@ -33,6 +34,7 @@ const SOUND: Suite = Suite {
         listed: "tests/models/toy_sound.toml",
         report: "toy-sound.md",
     }),
+    figures: None,
 };
 
 const THIN: Suite = Suite {
@@ -44,6 +46,7 @@ const THIN: Suite = Suite {
         listed: "tests/models/toy_thin.toml",
         report: "toy-thin.md",
     }),
+    figures: None,
 };
 
 fn main() -> std::io::Result<std::process::ExitCode> {
