@@ -134,3 +134,46 @@ impl WakePolicy {
         self.poll_ns.get() > WAKE_COST_NS || self.polls.get().is_multiple_of(LOOK_INTERVAL)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Flavor};
+    use crate::driver::Driver;
+    use crate::handle::Handle;
+    use shopfloor_task::Ran;
+    use std::io;
+    use std::sync::Arc;
+    use std::task::Waker;
+    use std::time::Duration;
+
+    /// Nobody turns it here.
+    #[derive(Debug)]
+    struct NoDriver;
+
+    impl Driver for NoDriver {
+        fn turn(&self, _: Option<Duration>, _: &mut Vec<Waker>) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn interrupt(&self) {}
+
+        fn shutdown(&self, _: &mut Vec<Waker>) {}
+    }
+
+    #[test]
+    fn a_push_that_relied_on_a_searcher_wakes_it_at_the_next_end_of_a_poll_if_it_missed_the_task() {
+        let floor = Floor::new(Config::new(Flavor::MultiThread, 2), Arc::new(NoDriver));
+        drop(Handle { floor: Arc::clone(&floor) }.spawn(async {}));
+        let queue = LocalQueue::new_fifo();
+        queue.push(floor.injector.steal().success().expect("no worker has taken it"));
+        let policy = WakePolicy::new();
+        assert!(floor.idle.start_searching(2));
+        policy.pushed(&floor, &queue);
+        // It has looked at this queue before, finds nothing and parks.
+        let woken = floor.idle.park(1, true, || false, || policy.look_again(&floor, &queue));
+        assert!(woken && floor.slots[1].parker.take_token());
+        let ran = queue.pop().expect("nobody has taken it").run(|| {}, |_| false);
+        assert!(matches!(ran, Ran::Done(None)), "its handle was dropped");
+    }
+}

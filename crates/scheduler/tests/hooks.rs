@@ -6,6 +6,7 @@ use shopfloor_protocol::sync::Mutex;
 use shopfloor_scheduler::{Config, Flavor, Handle, Scheduler, block_in_place};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 use support::{WIDTHS, runtime_with};
 
 fn config(workers: usize) -> Config {
@@ -72,10 +73,15 @@ fn an_unpark_hook_that_blocks_is_seen_by_the_foreman() {
 fn block_in_place_in_a_hook_runs_where_it_is() {
     let mut config = config(2);
     config.on_thread_park = Some(Arc::new(|| block_in_place(|| ())));
+    let (tell, started) = mpsc::channel();
+    config.on_thread_start = Some(Arc::new(move || tell.send(()).expect("the test counts them")));
     let runtime = runtime_with(config);
     let tasks: Vec<_> = (0..100).map(|n| runtime.spawn(async move { n })).collect();
     for (n, task) in tasks.into_iter().enumerate() {
         assert_eq!(runtime.block_on(task).expect("no panic"), n);
     }
     assert!(runtime.handle().metrics().workers_parked <= 2);
+    let handle = runtime.handle().clone();
+    assert!(runtime.shutdown_timeout(Duration::MAX).is_clean());
+    assert_eq!(started.try_iter().count() as u64, 2 + handle.metrics().stand_ins_started, "it starts no thread");
 }
