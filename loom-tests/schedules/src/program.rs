@@ -48,6 +48,8 @@ pub struct Mix {
     pub in_place: u64,
     /// A poll that does not end until another task has run.
     pub stalls: u64,
+    /// A sleep of about as long as the foreman waits for before it sleeps itself, and then such a poll.
+    pub quiet: u64,
     /// Foreign threads that open gates.
     pub wakers: u64,
     /// Foreign threads that spawn tasks and wait for them.
@@ -73,6 +75,7 @@ impl Mix {
         jobs: 0,
         in_place: 0,
         stalls: 0,
+        quiet: 0,
         wakers: 0,
         spawners: 0,
         meddlers: 0,
@@ -254,6 +257,9 @@ impl Case {
             block_in_place(|| self.wait_for_another());
         } else if is(mix.stalls) {
             self.stall();
+        } else if is(mix.quiet) {
+            sleep(&self.handle, Duration::from_millis(30 + below(12))).await;
+            self.stall();
         }
     }
 
@@ -336,8 +342,10 @@ impl Case {
 
 impl Mix {
     fn weight(&self) -> u64 {
-        let Self { yields, self_wakes, detached, joins, gates, sleeps, jobs, in_place, stalls, .. } = self;
-        yields + self_wakes + detached + joins + gates + sleeps + jobs + in_place + stalls
+        let Self {
+            yields, self_wakes, detached, joins, gates, sleeps, jobs, in_place, stalls, quiet, ..
+        } = self;
+        yields + self_wakes + detached + joins + gates + sleeps + jobs + in_place + stalls + quiet
     }
 }
 
