@@ -12,12 +12,33 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Waker;
 
 thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
     static BLOCKING_FORBIDDEN: Cell<bool> = const { Cell::new(false) };
-    static WAIT_WORD: Cell<u64> = const { Cell::new(0) };
-    static RUNNING: Cell<Option<Id>> = const { Cell::new(None) };
+    static UNDERWAY: Underway = const { Underway::new() };
+}
+
+/// The task that this thread polls, cancels or runs as a blocking job.
+struct Underway {
+    task: Cell<Option<Id>>,
+    /// What it waits for, as its leaf futures say.
+    wait_word: Cell<u64>,
+    /// It asked to be put at the back of the queue.
+    yielded: Cell<bool>,
+}
+
+impl Underway {
+    const fn new() -> Self {
+        Self { task: Cell::new(None), wait_word: Cell::new(0), yielded: Cell::new(false) }
+    }
+
+    fn swap(&self, other: &Self) {
+        self.task.swap(&other.task);
+        self.wait_word.swap(&other.wait_word);
+        self.yielded.swap(&other.yielded);
+    }
 }
 
 /// The runtime that this thread is inside of.
@@ -67,7 +88,7 @@ pub(crate) fn enter<'a>(floor: Arc<Floor>, worker: Option<Rc<Worker>>) -> EnterG
 
 /// A copy of this thread's runtime.
 pub(crate) fn current() -> Option<Current> {
-    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    with_current(Current::clone)
 }
 
 /// Whether the locals of this thread are there, as they are until it ends.
@@ -75,65 +96,87 @@ pub(crate) fn has_locals() -> bool {
     CURRENT.try_with(|_| ()).is_ok()
 }
 
-/// Calls `f` with the worker that this thread is, if it is one of `floor` and has a slot.
+/// Calls `f` with the runtime of this thread.
 ///
 /// `f` runs no user code: the thread's context is borrowed meanwhile.
 #[inline]
+pub(crate) fn with_current<R>(f: impl FnOnce(&Current) -> R) -> Option<R> {
+    CURRENT.try_with(|current| current.borrow().as_ref().map(f)).ok().flatten()
+}
+
+/// Calls `f` with the worker that this thread is, if it is one of `floor`; it may have given its slot away.
+///
+/// `f` runs no user code, as in [`with_current`].
+#[inline]
 pub(crate) fn with_worker<R>(floor: &Floor, f: impl FnOnce(&Worker) -> R) -> Option<R> {
-    CURRENT
-        .try_with(|current| {
-            let current = current.borrow();
-            let current =
-                current.as_ref().filter(|current| std::ptr::eq(&raw const *current.floor, floor))?;
-            current.worker.as_ref().filter(|worker| worker.slot().is_some()).map(|worker| f(worker))
-        })
-        .ok()
-        .flatten()
+    with_current(|current| {
+        let worker = current.worker.as_deref()?;
+        std::ptr::eq(&raw const *current.floor, floor).then(|| f(worker))
+    })
+    .flatten()
 }
 
 /// Whether this thread is inside `floor`, so that its context keeps it alive.
 #[inline]
 pub(crate) fn is_inside(floor: &Floor) -> bool {
-    CURRENT
-        .try_with(|current| {
-            current.borrow().as_ref().is_some_and(|current| std::ptr::eq(&raw const *current.floor, floor))
-        })
-        .unwrap_or(false)
+    with_current(|current| std::ptr::eq(&raw const *current.floor, floor)).unwrap_or(false)
 }
 
 /// The worker that this thread is, of whatever runtime, also while it has given its slot away.
 pub(crate) fn worker() -> Option<Rc<Worker>> {
-    CURRENT.try_with(|current| current.borrow().as_ref()?.worker.clone()).ok().flatten()
+    with_current(|current| current.worker.clone()).flatten()
 }
 
-/// The wait word of the poll under way.
+/// Sets the wait word of the poll under way.
+#[inline]
 pub(crate) fn set_wait_word(word: u64) {
     // A thread whose locals are gone polls no task.
-    let _: Result<(), _> = WAIT_WORD.try_with(|cell| cell.set(word));
+    let _: Result<(), _> = UNDERWAY.try_with(|underway| underway.wait_word.set(word));
 }
 
-pub(crate) fn take_wait_word() -> u64 {
-    WAIT_WORD.try_with(|cell| cell.replace(0)).unwrap_or(0)
+/// The wait word of the poll under way, and whether its task yielded.
+#[inline]
+pub(crate) fn end_of_poll() -> (u64, bool) {
+    UNDERWAY.try_with(|underway| (underway.wait_word.get(), underway.yielded.get())).unwrap_or((0, false))
+}
+
+/// The running task goes to the back of the queue when its poll returns Pending; false if it is not the one that
+/// `waker` wakes.
+#[inline]
+pub(crate) fn yield_running(waker: &Waker) -> bool {
+    let woken = waker.data().addr() as u64;
+    UNDERWAY
+        .try_with(|underway| {
+            let is_running = underway.task.get().is_some_and(|task| task.as_u64() == woken);
+            if is_running {
+                underway.yielded.set(true);
+            }
+            is_running
+        })
+        .unwrap_or(false)
 }
 
 /// The task that this thread polls, cancels or runs as a blocking job.
 pub(crate) fn running() -> Option<Id> {
     // A thread whose locals are gone runs no task.
-    RUNNING.try_with(Cell::get).ok().flatten()
+    UNDERWAY.try_with(|underway| underway.task.get()).ok().flatten()
 }
 
 /// Runs `f`, which polls, cancels or runs the task `id`. Tasks nest: the one that was running before, which
 /// drives another runtime, is put back.
 #[inline]
 pub(crate) fn while_running<R>(id: Id, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<Id>);
+    struct Restore(Underway);
     impl Drop for Restore {
         fn drop(&mut self) {
             // As in `running`.
-            let _: Result<(), _> = RUNNING.try_with(|cell| cell.set(self.0));
+            let _: Result<(), _> = UNDERWAY.try_with(|underway| underway.swap(&self.0));
         }
     }
-    let _restore = Restore(RUNNING.try_with(|cell| cell.replace(Some(id))).ok().flatten());
+    let restore = Restore(Underway::new());
+    restore.0.task.set(Some(id));
+    // Swapped in here, swapped out in the drop.
+    let _: Result<(), _> = UNDERWAY.try_with(|underway| underway.swap(&restore.0));
     f()
 }
 

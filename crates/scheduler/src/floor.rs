@@ -9,6 +9,7 @@ use crate::driver::Driver;
 use crate::foreman::Foreman;
 use crate::slot::Slot;
 use crate::timer::{Clock, Wheels};
+use crate::worker::Worker;
 use shopfloor_protocol::cells::Counter;
 use shopfloor_protocol::driver_token::DriverToken;
 use shopfloor_protocol::driving_role::DrivingRole;
@@ -16,7 +17,7 @@ use shopfloor_protocol::idle::Idle;
 use shopfloor_protocol::seats::Seats;
 use shopfloor_protocol::shutdown::{Lifecycle, RuntimePhase};
 use shopfloor_protocol::sync::{CachePadded, Injector, Mutex};
-use shopfloor_task::{CellList, Host, Id, Kind, Mishap, Notified, TaskList};
+use shopfloor_task::{CellList, Host, Id, Kind, Mishap, Notified, TaskList, Unlisted};
 use std::any::Any;
 use std::sync::Arc;
 use std::task::{RawWakerVTable, Waker};
@@ -87,6 +88,43 @@ impl Floor {
     /// Every list of tasks.
     pub(crate) fn rosters(&self) -> impl Iterator<Item = &TaskList<Floor>> {
         self.slots.iter().map(|slot| &slot.roster).chain([&self.outside])
+    }
+
+    /// The number of the list of tasks that no worker spawned.
+    pub(crate) fn outside_roster(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Any thread. Lists a task and puts it into a queue; if that is refused, drops its future.
+    pub(crate) fn spawn(self: &Arc<Self>, task: Unlisted<Self>) {
+        let mut task = Some(task);
+        let mut list = |worker: Option<&Worker>| self.list(worker, task.take().expect("called once")).err();
+        let refused = context::with_worker(self, |worker| list(Some(worker)));
+        drop(refused.unwrap_or_else(|| list(None)));
+    }
+
+    /// Lists a task and puts it into a queue. `worker` is what this thread is on this floor. Runs no user code.
+    ///
+    /// # Errors
+    /// The floor takes no more tasks.
+    pub(crate) fn list(
+        self: &Arc<Self>,
+        worker: Option<&Worker>,
+        task: Unlisted<Self>,
+    ) -> Result<(), Unlisted<Self>> {
+        match worker.and_then(|worker| worker.slot().map(|slot| (worker, slot))) {
+            Some((worker, slot)) => {
+                let task = task.list(self, slot as u32)?;
+                self.slots[slot].spawned.bump();
+                worker.schedule(task);
+            }
+            None => {
+                let task = task.list(self, self.outside_roster())?;
+                self.spawned_outside.add(1);
+                self.inject(task);
+            }
+        }
+        Ok(())
     }
 
     /// Tasks that have been spawned and not ended, about: the counts of several threads are not read at once.

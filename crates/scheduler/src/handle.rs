@@ -10,7 +10,7 @@ use crate::join_handle::JoinHandle;
 use crate::timer::{Clock, Wheels};
 use crate::wait::WaitReason;
 use shopfloor_protocol::shutdown::RuntimePhase;
-use shopfloor_task::{Host, Kind};
+use shopfloor_task::{Kind, Unlisted, new_task};
 use std::any::Any;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -27,6 +27,36 @@ pub struct Handle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TryCurrentError {
     has_locals: bool,
+}
+
+/// Spawns a task on the runtime that this thread is inside of. As [`Handle::spawn`], without a handle.
+///
+/// # Panics
+/// Outside a runtime.
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    // SAFETY: the future and its output are `Send`.
+    let (task, join) = unsafe { new_task(Kind::Async, Location::caller(), future) };
+    if let Err(error) = spawn_here(task) {
+        panic!("{error}");
+    }
+    JoinHandle::new(join, WaitReason::Join)
+}
+
+/// # Errors
+/// This thread is inside no runtime.
+fn spawn_here(task: Unlisted<Floor>) -> Result<(), TryCurrentError> {
+    let mut task = Some(task);
+    let refused = context::with_current(|current| {
+        let task = task.take().expect("called once");
+        current.floor.list(current.worker.as_deref(), task).err()
+    });
+    // Here a refused future is dropped, or that of a thread without a runtime.
+    refused.map(drop).ok_or(TryCurrentError { has_locals: context::has_locals() })
 }
 
 impl TryCurrentError {
@@ -80,7 +110,7 @@ impl Handle {
         context::enter(Arc::clone(&self.floor), None)
     }
 
-    /// Spawns a task. Takes one allocation, and one lock that only this worker and walkers of the task table
+    /// Spawns a task. Takes one block of memory, and one lock that only this worker and walkers of the task table
     /// take.
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
@@ -101,19 +131,9 @@ impl Handle {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let floor = &self.floor;
-        let slot = context::with_worker(floor, |worker| worker.slot()).flatten();
-        let roster = slot.unwrap_or(floor.slots.len()) as u32;
         // SAFETY: by the contract.
-        let (task, join) =
-            unsafe { shopfloor_task::spawn(floor, roster, Kind::Async, Location::caller(), future) };
-        if let Some(task) = task {
-            match slot {
-                Some(slot) => floor.slots[slot].spawned.bump(),
-                None => floor.spawned_outside.add(1),
-            }
-            floor.schedule(task);
-        }
+        let (task, join) = unsafe { new_task(Kind::Async, Location::caller(), future) };
+        self.floor.spawn(task);
         JoinHandle::new(join, WaitReason::Join)
     }
 
@@ -129,11 +149,9 @@ impl Handle {
     {
         let floor = &self.floor;
         let future = BlockingFuture::new(closure);
-        let roster = floor.slots.len() as u32;
         // SAFETY: the closure and its result are `Send`, so the future is.
-        let (task, join) =
-            unsafe { shopfloor_task::spawn(floor, roster, Kind::Blocking, Location::caller(), future) };
-        if let Some(task) = task {
+        let (task, join) = unsafe { new_task(Kind::Blocking, Location::caller(), future) };
+        if let Ok(task) = task.list(floor, floor.outside_roster()) {
             blocking_job::submit(floor, task);
         }
         JoinHandle::new(join, WaitReason::Blocking)

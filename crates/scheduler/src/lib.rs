@@ -38,7 +38,7 @@ pub use block_in_place::block_in_place;
 pub use config::{Config, Flavor};
 pub use context::EnterGuard;
 pub use driver::Driver;
-pub use handle::{Handle, MetricsSnapshot, TryCurrentError};
+pub use handle::{Handle, MetricsSnapshot, TryCurrentError, spawn};
 pub use join_handle::{AbortHandle, JoinHandle};
 pub use local::{LocalScheduler, spawn_local};
 pub use running::{id, try_id};

@@ -17,7 +17,7 @@ use crate::spin_policy::{Round, SpinPolicy};
 use crate::wake_policy::WakePolicy;
 use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_protocol::sync::{LocalQueue, Steal};
-use shopfloor_task::{Notified, Ran};
+use shopfloor_task::{Id, Notified, Ran};
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
@@ -31,12 +31,11 @@ pub(crate) struct Worker {
     seat: RefCell<Option<Seated>>,
     pub(crate) policy: WakePolicy,
     spin_policy: SpinPolicy,
-    /// Counts polls, for the intervals.
-    tick: Cell<u32>,
+    /// Polls until the next look around, and until the injector goes first.
+    until_look: Cell<u32>,
+    until_injector: Cell<u32>,
     lifo_streak: Cell<u32>,
     is_searching: Cell<bool>,
-    /// The running task asked to be put at the back of the queue.
-    yielded: Cell<bool>,
     /// What is scheduled now is woken by a completion.
     joining: Cell<bool>,
     /// What is scheduled now comes from a turn of the driver or the wheels.
@@ -65,15 +64,17 @@ pub(crate) struct Seated {
 impl Worker {
     pub(crate) fn new(floor: Arc<Floor>, seat: Seated) -> Rc<Self> {
         let random = Cell::new(seat.slot as u32 + 1);
+        let until_look = Cell::new(floor.config.event_interval);
+        let until_injector = Cell::new(floor.config.injector_interval);
         Rc::new(Self {
             floor,
             seat: RefCell::new(Some(seat)),
             policy: WakePolicy::new(),
             spin_policy: SpinPolicy::new(),
-            tick: Cell::new(0),
+            until_look,
+            until_injector,
             lifo_streak: Cell::new(0),
             is_searching: Cell::new(false),
-            yielded: Cell::new(false),
             joining: Cell::new(false),
             batching: Cell::new(false),
             wakers: Cell::new(Vec::new()),
@@ -136,13 +137,11 @@ impl Worker {
 
     fn next_task(&self) -> Option<Notified> {
         let config = &self.floor.config;
-        let tick = self.tick.get().wrapping_add(1);
-        self.tick.set(tick);
-        if tick.is_multiple_of(config.event_interval) {
+        if is_due(&self.until_look, config.event_interval) {
             self.look_around();
         }
+        let injected_first = is_due(&self.until_injector, config.injector_interval);
         let found = self.seated(|slot, seat| {
-            let injected_first = tick.is_multiple_of(config.injector_interval);
             injected_first
                 .then(|| self.take_injected(&seat.queue))
                 .flatten()
@@ -210,58 +209,73 @@ impl Worker {
     }
 
     pub(crate) fn stop_searching(&self) {
-        if self.is_searching.replace(false) {
+        if self.is_searching.get() {
+            self.is_searching.set(false);
             let floor = &*self.floor;
             floor.idle.stop_searching(|| floor.has_work(), |slot| floor.unpark(slot));
         }
     }
 
     pub(crate) fn run(&self, task: Notified) {
-        self.yielded.set(false);
-        context::set_wait_word(0);
-        let task_id = task.id();
-        let id = task_id.as_u64();
+        let id = task.id();
         // Not before: a task that is set aside is not running.
         let before_poll = || {
-            self.seated(|slot, _| slot.polling.set(id));
+            self.seated(|slot, _| slot.polling.set(id.as_u64()));
         };
         let after_poll = |task: &Notified| {
-            task.set_wait_word(context::take_wait_word());
-            self.yielded.get()
+            let (wait_word, yielded) = context::end_of_poll();
+            task.set_wait_word(wait_word);
+            yielded
         };
         let started = self.policy.poll_started();
-        let ran = context::while_running(task_id, || coop::budget(|| task.run(before_poll, after_poll)));
+        let ran = context::while_running(id, || coop::budget(|| task.run(before_poll, after_poll)));
         self.policy.poll_ended(started);
-        let kept_slot = self.seated(|slot, _| {
-            slot.polling.set(0);
-            slot.polls.bump();
-        });
-        if kept_slot.is_none() {
-            self.floor.standing.lock().retain(|&standing| standing != id);
-        }
-        if matches!(ran, Ran::Done(_)) {
-            self.count_done();
-        }
-        match ran {
-            Ran::Left | Ran::Done(None) => {}
-            Ran::Again(task) => self.push_back(task),
-            Ran::Done(Some(joiner)) => self.wake_joiner(joiner),
-        }
-        self.seated(|_, seat| self.policy.look_again(&self.floor, &seat.queue));
-    }
-
-    fn count_done(&self) {
-        if self.seated(|slot, _| slot.done.bump()).is_none() {
-            self.floor.done_outside.add(1);
+        if let Some(joiner) = self.settle(id, ran) {
+            self.wake_joiner(joiner);
+            self.seated(|_, seat| self.policy.look_again(&self.floor, &seat.queue));
         }
     }
 
-    /// To the end of the queue; to the injector while the slot is given away.
-    fn push_back(&self, task: Notified) {
+    /// What follows from the end of a poll. Gives the joiner that is to be woken.
+    #[inline]
+    fn settle(&self, id: Id, ran: Ran) -> Option<Waker> {
         let seat = self.seat.borrow();
-        let Some(Seated { queue, .. }) = seat.as_ref() else { return self.floor.inject(task) };
-        queue.push(task);
-        self.policy.pushed(&self.floor, queue);
+        let Some(seat) = seat.as_ref() else { return self.settle_standing(id, ran) };
+        let slot = &self.floor.slots[seat.slot];
+        slot.polling.set(0);
+        slot.polls.bump();
+        match ran {
+            Ran::Left => {}
+            Ran::Again(task) => {
+                seat.queue.push(task);
+                self.policy.pushed(&self.floor, &seat.queue);
+            }
+            Ran::Done(joiner) => {
+                slot.done.bump();
+                if joiner.is_some() {
+                    return joiner;
+                }
+            }
+        }
+        self.policy.look_again(&self.floor, &seat.queue);
+        None
+    }
+
+    /// The same after the poll gave the slot away.
+    #[cold]
+    fn settle_standing(&self, id: Id, ran: Ran) -> Option<Waker> {
+        self.floor.standing.lock().retain(|&standing| standing != id.as_u64());
+        match ran {
+            Ran::Left => None,
+            Ran::Again(task) => {
+                self.floor.inject(task);
+                None
+            }
+            Ran::Done(joiner) => {
+                self.floor.done_outside.add(1);
+                joiner
+            }
+        }
     }
 
     /// A task that waits for many others would else be polled once for each: it goes behind those that are
@@ -290,17 +304,6 @@ impl Worker {
             queue.push(displaced);
         }
         self.policy.pushed(&self.floor, queue);
-    }
-
-    /// The running task goes to the back of the queue when its poll returns Pending; false if it is not the
-    /// one that `waker` wakes.
-    pub(crate) fn yield_running(&self, waker: &Waker) -> bool {
-        let polling = self.seated(|slot, _| slot.polling.get()).unwrap_or(0);
-        let is_running = polling != 0 && polling == waker.data().addr() as u64;
-        if is_running {
-            self.yielded.set(true);
-        }
-        is_running
     }
 
     /// What a busy worker does every few dozen polls, so that events and timers do not wait for it to starve.
@@ -412,6 +415,14 @@ pub(crate) enum Moment {
     Ran,
     /// It found nothing to run and would park.
     Starved,
+}
+
+/// Counts one down; every `interval` times it is due.
+#[inline]
+fn is_due(left: &Cell<u32>, interval: u32) -> bool {
+    let due = left.get() <= 1;
+    left.set(if due { interval } else { left.get() - 1 });
+    due
 }
 
 /// Repeats what lost a race.

@@ -25,7 +25,7 @@ impl Future for YieldNow {
         if std::mem::replace(&mut self.yielded, true) {
             return Poll::Ready(());
         }
-        let flagged = context::worker().is_some_and(|worker| worker.yield_running(cx.waker()));
+        let flagged = context::yield_running(cx.waker());
         if !flagged {
             cx.waker().wake_by_ref();
         }

@@ -4,7 +4,9 @@ use crate::error::Failure;
 use crate::header::{Header, Host, Id, Kind, Mishap, TaskVtable, UNLISTED};
 use crate::join::Join;
 use crate::list::Links;
+use crate::memory;
 use crate::notified::Notified;
+use crate::unlisted::Unlisted;
 use shopfloor_protocol::cells::Word;
 use shopfloor_protocol::sync::UnsafeCell;
 use shopfloor_protocol::task_state::TaskState;
@@ -12,7 +14,6 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// Header first, so that the address of the cell is the address of its header.
@@ -29,19 +30,16 @@ enum Stage<F: Future> {
     Consumed,
 }
 
-/// Allocates a task, lists it under `roster`, and gives the obligation to run it to the caller; `None` if the
-/// roster is closed: then the future is dropped and the handle reports cancellation.
+/// Allocates a task that is on no list yet.
 ///
 /// # Safety
 /// If the future or its output is not `Send`, the host runs, cancels and releases this task on the calling
 /// thread only, and the `Join` stays there, too.
-pub unsafe fn spawn<F, H>(
-    host: &Arc<H>,
-    roster: u32,
+pub unsafe fn new_task<F, H>(
     kind: Kind,
     location: &'static Location<'static>,
     future: F,
-) -> (Option<Notified>, Join<F::Output>)
+) -> (Unlisted<H>, Join<F::Output>)
 where
     F: Future,
     H: Host,
@@ -53,32 +51,21 @@ where
     let header = Header {
         state: TaskState::new(),
         vtable,
-        host: Arc::as_ptr(host).cast(),
+        host: std::ptr::null(),
         links: UnsafeCell::new(Links::default()),
         join_waker: UnsafeCell::new(None),
         location,
         wait: Word::new(0),
-        roster,
+        roster: UNLISTED,
     };
-    let cell = Box::new(Cell { header, stage: UnsafeCell::new(Stage::Running(future)) });
-    let raw = NonNull::from(Box::leak(cell));
-    let header: NonNull<Header> = raw.cast();
-    // SAFETY: the cell is new, so on no list, and `release` unlinks it before it frees it.
-    let listed = host.roster(roster).insert(|list| unsafe { list.link(header) }, || Arc::clone(host));
-    if !listed {
-        // SAFETY: nobody else has seen the cell, so it is still ours to change; it came from a `Box`.
-        let mut cell = unsafe { Box::from_raw(raw.as_ptr()) };
-        cell.header.roster = UNLISTED;
-        cell.header.state = TaskState::refused();
-        let header = NonNull::from(Box::leak(cell)).cast();
-        // SAFETY: as above: the future is ours to drop.
-        unsafe { (vtable.cancel)(header) };
-        // SAFETY: `refused` has the join interest that this handle stands for, and the output type is F's.
-        return (None, unsafe { Join::new(header) });
-    }
-    // SAFETY: `TaskState::new` has the join interest that this handle stands for.
-    let join = unsafe { Join::new(header) };
-    (Some(Notified::new(header)), join)
+    let cell = memory::allocate::<Cell<F>>();
+    // SAFETY: fresh memory for this type.
+    unsafe { cell.write(Cell { header, stage: UnsafeCell::new(Stage::Running(future)) }) };
+    let header = cell.cast();
+    // SAFETY: the cell is new and made for `H`; the obligation of `TaskState::new` goes to the value.
+    let task = unsafe { Unlisted::new(header) };
+    // SAFETY: `TaskState::new` has the join interest that this handle stands for, and the output type is F's.
+    (task, unsafe { Join::new(header) })
 }
 
 struct VtableOf<F, H>(std::marker::PhantomData<(F, H)>);
@@ -231,8 +218,10 @@ unsafe fn release<F: Future, H: Host>(cell: NonNull<Header>) {
         list.remove(|list| unsafe { list.unlink(cell) })
     });
     let cell: NonNull<Cell<F>> = cell.cast();
-    // SAFETY: it came from a `Box` of this type, is unlisted, and nobody has a reference.
-    drop(unsafe { Box::from_raw(cell.as_ptr()) });
+    // SAFETY: a cell of this type, unlisted, and nobody has a reference.
+    unsafe { cell.drop_in_place() };
+    // SAFETY: it came from `new_task`, and is used no more.
+    unsafe { memory::free(cell) };
     // Possibly the last owner of the host, and of the list above.
     drop(keep);
 }

@@ -114,7 +114,7 @@ pub(crate) struct TaskVtable {
 pub(crate) struct Header {
     pub(crate) state: TaskState,
     pub(crate) vtable: &'static TaskVtable,
-    /// The `H: Host` that the vtable was made for; alive while the cell is listed.
+    /// The `H: Host` that the vtable was made for; alive while the cell is listed, null before and in a refused task.
     pub(crate) host: *const (),
     /// Under the lock of the roster.
     pub(crate) links: UnsafeCell<Links>,
@@ -124,7 +124,7 @@ pub(crate) struct Header {
     pub(crate) location: &'static Location<'static>,
     /// What the task waits for, packed by the runtime; for display.
     pub(crate) wait: Word,
-    /// The number of its list; [`UNLISTED`] for a refused task.
+    /// The number of its list; [`UNLISTED`] before it is listed and for a refused task.
     pub(crate) roster: u32,
 }
 

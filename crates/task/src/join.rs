@@ -105,7 +105,8 @@ impl<T> Drop for Join<T> {
     fn drop(&mut self) {
         // SAFETY: the interest is ours until it is withdrawn below, after which the header is not used.
         let Header { state, vtable, .. } = unsafe { self.cell.as_ref() };
-        loop {
+        // Who has read the output knows that the task is complete.
+        while !self.consumed {
             match state.drop_join_interest() {
                 JoinDropAction::None => return,
                 JoinDropAction::DropWaker => {
@@ -115,11 +116,11 @@ impl<T> Drop for Join<T> {
                         unsafe { (vtable.report)(self.cell, Mishap::Waker, payload) };
                     }
                 }
-                JoinDropAction::DropOutput => break,
+                JoinDropAction::DropOutput => {
+                    drop_output(self.cell, vtable.drop_output, vtable.report);
+                    break;
+                }
             }
-        }
-        if !self.consumed {
-            drop_output(self.cell, vtable.drop_output, vtable.report);
         }
         let release = vtable.release;
         if state.release_join() {

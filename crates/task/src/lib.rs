@@ -4,6 +4,7 @@
 //! replaces at completion. All unsafe code that rests on the erasure is here, and all of it rests on one
 //! table: the access rules of [`shopfloor_protocol::task_state`]. What the rest of the runtime sees is safe:
 //!
+//! - [`Unlisted`]: a task that its maker is about to list and to put into a queue.
 //! - [`Notified`]: the obligation to look at a task. It is in exactly one place, a queue or a worker's hand,
 //!   and [`Notified::run`] discharges it.
 //! - [`Join`]: the right to the output.
@@ -15,15 +16,18 @@ mod error;
 mod header;
 mod join;
 mod list;
+mod memory;
 mod notified;
 mod task_ref;
+mod unlisted;
 mod waker;
 
-pub use cell::spawn;
+pub use cell::new_task;
 pub use error::JoinError;
 pub use header::{Host, Id, Kind, Mishap};
 pub use join::Join;
 pub use list::{CellList, TaskList};
 pub use notified::{Notified, Ran};
 pub use task_ref::{State, TaskRef};
+pub use unlisted::Unlisted;
 pub use waker::waker_vtable;

@@ -20,7 +20,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    Handle::current().spawn(future)
+    shopfloor_scheduler::spawn(future)
 }
 
 /// Runs a closure that may block on a thread of the blocking pool.

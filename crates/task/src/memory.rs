@@ -1,0 +1,191 @@
+//! The memory of cells. A block that is freed stays with the thread that frees it, for the next cell of its size.
+//!
+//! A general allocator pays for what it does not know: that blocks of a few sizes come and go by the thousand. A
+//! worker that spawns and joins finds the block of the task before, still in its cache. There is nothing shared: a
+//! thread that only frees keeps [`KEPT_BYTES`] at most and gives the rest back to the allocator, from which a thread
+//! that only spawns takes. The magazines of Bonwick and Adams (2001) without their depot.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+/// What a thread keeps, in bytes, over all sizes. Nothing under AddressSanitizer, which would not notice the use of a
+/// block that is only kept.
+const KEPT_BYTES: usize = if cfg!(asan) { 0 } else { 256 << 10 };
+/// Blocks come in multiples of it; a stricter alignment, and what is larger than the classes, goes to the allocator.
+const STEP: usize = 16;
+const CLASSES: usize = 64;
+
+/// What is in a block that is kept.
+struct Kept {
+    next: Option<NonNull<Kept>>,
+}
+
+struct Cache {
+    /// By size, in steps.
+    heads: [Cell<Option<NonNull<Kept>>>; CLASSES],
+    bytes: Cell<usize>,
+}
+
+thread_local! {
+    static CACHE: Cache =
+        const { Cache { heads: [const { Cell::new(None) }; CLASSES], bytes: Cell::new(0) } };
+}
+
+/// The class of blocks of this layout, if there is one.
+const fn class(layout: Layout) -> Option<usize> {
+    let class = layout.size().div_ceil(STEP);
+    if layout.align() <= STEP && class > 0 && class < CLASSES { Some(class) } else { None }
+}
+
+/// What the allocator is asked for, for a block of this layout.
+const fn block(layout: Layout) -> Layout {
+    match class(layout) {
+        None => layout,
+        Some(class) => match Layout::from_size_align(class * STEP, STEP) {
+            Ok(block) => block,
+            Err(_) => layout,
+        },
+    }
+}
+
+/// Memory for a `T`, which is not of size zero.
+pub(crate) fn allocate<T>() -> NonNull<T> {
+    let layout = const { Layout::new::<T>() };
+    allocate_layout(layout).cast()
+}
+
+/// # Safety
+/// `at` came from [`allocate`] of this type, and is not used any more.
+pub(crate) unsafe fn free<T>(at: NonNull<T>) {
+    let layout = const { Layout::new::<T>() };
+    // SAFETY: by the contract.
+    unsafe { free_layout(at.cast(), layout) };
+}
+
+#[inline]
+fn allocate_layout(layout: Layout) -> NonNull<u8> {
+    let kept = class(layout).and_then(|class| CACHE.try_with(|cache| cache.take(class)).ok().flatten());
+    kept.map_or_else(|| from_allocator(block(layout)), NonNull::cast)
+}
+
+/// # Safety
+/// `at` came from [`allocate_layout`] of this layout, and is not used any more.
+#[inline]
+unsafe fn free_layout(at: NonNull<u8>, layout: Layout) {
+    let keeps = class(layout).is_some_and(|class| {
+        // SAFETY: a block of this class, which is ours now.
+        CACHE.try_with(|cache| unsafe { cache.keep(class, at.cast()) }).unwrap_or(false)
+    });
+    if !keeps {
+        // SAFETY: the block came from the allocator with this layout, directly or by way of a cache of its class.
+        unsafe { dealloc(at.as_ptr(), block(layout)) };
+    }
+}
+
+#[cold]
+fn from_allocator(block: Layout) -> NonNull<u8> {
+    // SAFETY: a cell has a header, so the size is not zero.
+    let at = unsafe { alloc(block) };
+    NonNull::new(at).unwrap_or_else(|| handle_alloc_error(block))
+}
+
+impl Cache {
+    fn take(&self, class: usize) -> Option<NonNull<Kept>> {
+        let head = &self.heads[class];
+        let kept = head.get()?;
+        // SAFETY: what is in the list is a block that is kept, with a `Kept` in it, and nobody else's.
+        head.set(unsafe { kept.as_ref() }.next);
+        self.bytes.set(self.bytes.get() - class * STEP);
+        Some(kept)
+    }
+
+    /// False: there is no room for it.
+    ///
+    /// # Safety
+    /// `at` is a block of this class that nobody uses.
+    unsafe fn keep(&self, class: usize, at: NonNull<Kept>) -> bool {
+        let bytes = self.bytes.get() + class * STEP;
+        if bytes > KEPT_BYTES {
+            return false;
+        }
+        let head = &self.heads[class];
+        // SAFETY: a block has room for a `Kept` and is aligned for it (a step is larger), and nobody uses it.
+        unsafe { at.write(Kept { next: head.get() }) };
+        head.set(Some(at));
+        self.bytes.set(bytes);
+        true
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        for class in 1..CLASSES {
+            while let Some(kept) = self.take(class) {
+                let block = Layout::from_size_align(class * STEP, STEP).expect("as it was allocated");
+                // SAFETY: the block came from the allocator with this layout and is in no list any more.
+                unsafe { dealloc(kept.as_ptr().cast(), block) };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(not(asan))]
+    fn a_freed_block_is_the_next_of_its_size_on_that_thread() {
+        let first = allocate::<[u64; 9]>();
+        // SAFETY: from `allocate` of this type.
+        unsafe { free(first) };
+        let other_size = allocate::<[u64; 30]>();
+        let same_class = allocate::<[u64; 10]>();
+        assert_eq!(same_class.addr(), first.addr());
+        let next = allocate::<[u64; 10]>();
+        assert_ne!(next.addr(), first.addr());
+        // SAFETY: each from `allocate` of its type.
+        unsafe { free(other_size) };
+        // SAFETY: as above.
+        unsafe { free(same_class) };
+        // SAFETY: as above.
+        unsafe { free(next) };
+    }
+
+    #[test]
+    fn a_thread_keeps_so_many_bytes_and_no_more() {
+        let kept = || CACHE.with(|cache| cache.bytes.get());
+        let blocks: Vec<_> = (0..2 * KEPT_BYTES / 512 + 8).map(|_| allocate::<[u8; 512]>()).collect();
+        for block in blocks {
+            // SAFETY: from `allocate` of this type.
+            unsafe { free(block) };
+            assert!(kept() <= KEPT_BYTES);
+        }
+        assert_eq!(kept(), KEPT_BYTES);
+    }
+
+    #[test]
+    fn a_stricter_alignment_is_kept_by_nobody_and_holds() {
+        #[repr(align(128))]
+        struct Aligned([u8; 128]);
+        let before = CACHE.with(|cache| cache.bytes.get());
+        let at = allocate::<Aligned>();
+        assert!(at.addr().get().is_multiple_of(128));
+        // SAFETY: from `allocate` of this type.
+        unsafe { at.write(Aligned([7; 128])) };
+        // SAFETY: as above.
+        assert_eq!(unsafe { at.as_ref() }.0[127], 7);
+        // SAFETY: as above.
+        unsafe { free(at) };
+        assert_eq!(CACHE.with(|cache| cache.bytes.get()), before);
+    }
+
+    #[test]
+    fn every_size_has_a_block_that_holds_it() {
+        for size in 1..=2 * CLASSES * STEP {
+            let layout = Layout::from_size_align(size, 8).expect("a valid layout");
+            assert!(block(layout).size() >= size && block(layout).size() < size + STEP);
+        }
+    }
+}
