@@ -69,6 +69,17 @@ pub struct Idle {
     flags: Box<[CachePadded<AtomicBool>]>,
 }
 
+/// What a push to one's own queue has to reckon with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// Nobody parks or searches: whoever will looks at all queues first.
+    AllActive,
+    /// Somebody searches, who may have passed this queue.
+    Searched,
+    /// Nobody searches and somebody is parked.
+    Wakeable,
+}
+
 fn parked(counts: u32) -> u32 {
     counts & 0xffff
 }
@@ -179,13 +190,24 @@ impl Idle {
         }
     }
 
-    /// Any thread. Whether a wake could find somebody: one relaxed load, for a worker that pushes to its own
-    /// queue.
+    /// Any thread. Whether a wake could find somebody: one relaxed load.
     #[inline]
     pub fn could_wake(&self) -> bool {
+        self.outlook() == Outlook::Wakeable
+    }
+
+    /// The worker that has pushed to its own queue: one relaxed load.
+    #[inline]
+    pub fn outlook(&self) -> Outlook {
         // ordering: Relaxed: I1 is not needed for one's own queue; see the wake rule.
         let counts = self.counts.load(Ordering::Relaxed);
-        parked(counts) > 0 && searching(counts) == 0
+        if counts == 0 {
+            Outlook::AllActive
+        } else if searching(counts) > 0 {
+            Outlook::Searched
+        } else {
+            Outlook::Wakeable
+        }
     }
 
     /// Any thread. How many workers were parked when looked at.

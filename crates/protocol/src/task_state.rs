@@ -391,6 +391,9 @@ impl TaskState {
     pub fn start_poll(&self) -> StartAction {
         // ordering: Acquire: E1 and E2.
         let seen = Snapshot(self.0.load(Ordering::Acquire));
+        if seen.0 & (COMPLETE | CANCELLED | SUSPENDED | HELD | WAKES) == WAKE {
+            return StartAction::Poll; // as nearly always: nothing to write
+        }
         let (next, action) = seen.poll_started();
         debug_assert!(seen.wakes() > 0 && !seen.has(COMPLETE | HELD), "no obligation: {seen:?}");
         if next == seen {

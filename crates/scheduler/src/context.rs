@@ -34,10 +34,9 @@ impl Underway {
         Self { task: Cell::new(None), wait_word: Cell::new(0), yielded: Cell::new(false) }
     }
 
-    fn swap(&self, other: &Self) {
-        self.task.swap(&other.task);
-        self.wait_word.swap(&other.wait_word);
-        self.yielded.swap(&other.yielded);
+    /// Begins with a task, or goes back to one.
+    fn replace(&self, task: Option<Id>, wait_word: u64, yielded: bool) -> (Option<Id>, u64, bool) {
+        (self.task.replace(task), self.wait_word.replace(wait_word), self.yielded.replace(yielded))
     }
 }
 
@@ -166,17 +165,16 @@ pub(crate) fn running() -> Option<Id> {
 /// drives another runtime, is put back.
 #[inline]
 pub(crate) fn while_running<R>(id: Id, f: impl FnOnce() -> R) -> R {
-    struct Restore(Underway);
+    struct Restore((Option<Id>, u64, bool));
     impl Drop for Restore {
         fn drop(&mut self) {
+            let (task, wait_word, yielded) = self.0;
             // As in `running`.
-            let _: Result<(), _> = UNDERWAY.try_with(|underway| underway.swap(&self.0));
+            let _: Result<_, _> = UNDERWAY.try_with(|underway| underway.replace(task, wait_word, yielded));
         }
     }
-    let restore = Restore(Underway::new());
-    restore.0.task.set(Some(id));
-    // Swapped in here, swapped out in the drop.
-    let _: Result<(), _> = UNDERWAY.try_with(|underway| underway.swap(&restore.0));
+    let outer = UNDERWAY.try_with(|underway| underway.replace(Some(id), 0, false));
+    let _restore = Restore(outer.unwrap_or_default());
     f()
 }
 

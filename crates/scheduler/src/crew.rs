@@ -102,6 +102,7 @@ fn thread_ended(floor: &Floor) {
     floor.lifecycle.notify();
 }
 
+#[inline]
 fn leaves(worker: &Worker, moment: Moment) -> bool {
     let floor = &worker.floor;
     if worker.slot().is_none() {

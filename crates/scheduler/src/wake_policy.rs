@@ -13,6 +13,7 @@
 
 use crate::floor::Floor;
 use crate::os::Instant;
+use shopfloor_protocol::idle::Outlook;
 use shopfloor_protocol::sync::LocalQueue;
 use shopfloor_task::Notified;
 use std::cell::Cell;
@@ -40,7 +41,7 @@ pub(crate) struct WakePolicy {
     poll_ns: Cell<u64>,
     /// When a deferred wake is due, on the runtime's clock.
     due: Cell<Option<u64>>,
-    /// A push found nobody to wake, perhaps because somebody was searching, who may miss it and park.
+    /// A push woke nobody because somebody was searching, who may miss it and park.
     relied_on_searcher: Cell<bool>,
 }
 
@@ -75,10 +76,10 @@ impl WakePolicy {
     /// A task was pushed to the own queue.
     #[inline]
     pub(crate) fn pushed(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
-        if floor.idle.could_wake() {
-            self.decide(floor, queue, DEFER_NS);
-        } else {
-            self.relied_on_searcher.set(true);
+        match floor.idle.outlook() {
+            Outlook::AllActive => {}
+            Outlook::Searched => self.relied_on_searcher.set(true),
+            Outlook::Wakeable => self.decide(floor, queue, DEFER_NS),
         }
     }
 
@@ -99,9 +100,14 @@ impl WakePolicy {
     /// A poll has ended: a deferred wake may be due, or not be needed any more.
     #[inline]
     pub(crate) fn look_again(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
-        let Some(due) = self.due.get() else {
-            return self.look_after_searcher(floor, queue);
-        };
+        if let Some(due) = self.due.get() {
+            self.look_at_deferred(due, floor, queue);
+        } else if self.relied_on_searcher.get() {
+            self.look_after_searcher(floor, queue);
+        }
+    }
+
+    fn look_at_deferred(&self, due: u64, floor: &Floor, queue: &LocalQueue<Notified>) {
         if queue.is_empty() || !floor.idle.could_wake() {
             self.due.set(None);
         } else if self.is_worth_a_look() && floor.clock.now() >= due {
@@ -110,13 +116,13 @@ impl WakePolicy {
         }
     }
 
-    #[inline]
     fn look_after_searcher(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
-        if self.relied_on_searcher.get() && (queue.is_empty() || floor.idle.could_wake()) {
+        if queue.is_empty() {
+            return self.relied_on_searcher.set(false);
+        }
+        if floor.idle.could_wake() {
             self.relied_on_searcher.set(false);
-            if !queue.is_empty() {
-                self.decide(floor, queue, DEFER_NS);
-            }
+            self.decide(floor, queue, DEFER_NS);
         }
     }
 

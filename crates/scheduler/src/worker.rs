@@ -135,6 +135,7 @@ impl Worker {
         self.stop_searching();
     }
 
+    #[inline]
     fn next_task(&self) -> Option<Notified> {
         let config = &self.floor.config;
         if is_due(&self.until_look, config.event_interval) {
@@ -173,6 +174,7 @@ impl Worker {
     }
 
     /// Looks at every other slot, unless enough others do; on the last pass at the LIFO slots, too.
+    #[cold]
     fn search(&self) -> Option<Notified> {
         let floor = &*self.floor;
         if !self.is_searching.get() {
@@ -216,6 +218,7 @@ impl Worker {
         }
     }
 
+    #[inline]
     pub(crate) fn run(&self, task: Notified) {
         let id = task.id();
         // Not before: a task that is set aside is not running.
@@ -307,6 +310,7 @@ impl Worker {
     }
 
     /// What a busy worker does every few dozen polls, so that events and timers do not wait for it to starve.
+    #[cold]
     fn look_around(&self) {
         let mut wakers = self.wakers.take();
         if let Some(turning) = self.floor.driver_token.try_take() {
