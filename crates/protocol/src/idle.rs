@@ -172,22 +172,23 @@ impl Idle {
     }
 
     /// Whoever has made work visible. Wakes one parked worker unless one is searching; `has_work` looks at all
-    /// queues again if a worker that was counted on is gone.
-    pub fn wake_one(&self, has_work: impl Fn() -> bool, unpark: impl Fn(usize)) {
+    /// queues again if a worker that was counted on is gone. Returns whether it woke one.
+    pub fn wake_one(&self, has_work: impl Fn() -> bool, unpark: impl Fn(usize)) -> bool {
         while self.claim() {
             if let Some(slot) = self.clear_a_flag() {
                 // ordering: Relaxed: the count follows the flag.
                 self.counts.fetch_sub(PARKED, Ordering::Relaxed);
                 unpark(slot);
-                return;
+                return true;
             }
             // ordering: Relaxed: the fence of I2 follows.
             self.counts.fetch_sub(SEARCHING, Ordering::Relaxed);
             fence(Ordering::SeqCst); // I2
             if !self.a_flag_is_set() || !has_work() {
-                return;
+                return false;
             }
         }
+        false
     }
 
     /// Any thread. Whether a wake could find somebody: one relaxed load.

@@ -159,9 +159,9 @@ impl Floor {
         self.idle.hand_on_driver(|| self.needs_a_worker(), |slot| self.unpark(slot));
     }
 
-    /// Wakes a parked worker unless one is searching.
-    pub(crate) fn wake_one(&self) {
-        self.idle.wake_one(|| self.needs_a_worker(), |slot| self.unpark(slot));
+    /// Wakes a parked worker unless one is searching. Whether it did.
+    pub(crate) fn wake_one(&self) -> bool {
+        self.idle.wake_one(|| self.needs_a_worker(), |slot| self.unpark(slot))
     }
 
     pub(crate) fn unpark(&self, slot: usize) {

@@ -2,8 +2,9 @@
 //!
 //! Waking a thread that sleeps costs the waker as much as some hundred short polls, so it pays only if
 //! the rest takes longer than that. A worker that pushes to its own queue wakes a peer at once if the
-//! queue's length times the usual length of a poll reaches [`WAKE_COST_NS`]; else it defers, and looks
-//! again after each poll until the queue is empty, the estimate has grown, or [`DEFER_NS`] have passed. What
+//! queue's length times the usual length of a poll reaches what a wake costs; else it defers, and looks
+//! again after each poll until the queue is empty, the estimate has grown, or [`DEFER_NS`] have passed. That cost
+//! is measured at each of its own wakes, and starts at [`WAKE_COST_NS`]. What
 //! a turn of the driver made ready is deferred for [`DEFER_BATCH_NS`] unless it will take [`LONG_BATCH_NS`]: events come in
 //! batches, and on a machine that the clients share a second worker for a burst costs more than it gains.
 //!
@@ -17,9 +18,13 @@ use shopfloor_protocol::idle::Outlook;
 use shopfloor_protocol::sync::LocalQueue;
 use shopfloor_task::Notified;
 use std::cell::Cell;
+use std::ops::RangeInclusive;
 
-/// What waking a sleeping thread costs the waker: the estimate of work that justifies it.
+/// What waking a sleeping thread costs the waker, until this worker has measured it: a virtual machine's futex.
 const WAKE_COST_NS: u64 = 5_000;
+/// The range of what is believed: below it, the sleeper was still on its way to sleep and nobody was called; above
+/// it, the waker was off its core.
+const WAKE_COST_RANGE: RangeInclusive<u64> = 1_000..=50_000;
 /// How long a push that did not justify a wake is left to this worker alone.
 const DEFER_NS: u64 = 50_000;
 /// The same for what a turn of the driver made ready.
@@ -39,6 +44,8 @@ pub(crate) struct WakePolicy {
     /// Smoothed length of a poll. Starts where one waiting task justifies a wake, so that a runtime that
     /// knows nothing yet spreads its work.
     poll_ns: Cell<u64>,
+    /// Smoothed cost of a wake: the estimate of work that justifies one.
+    wake_ns: Cell<u64>,
     /// When a deferred wake is due, on the runtime's clock.
     due: Cell<Option<u64>>,
     /// A push woke nobody because somebody was searching, who may miss it and park.
@@ -54,6 +61,7 @@ impl WakePolicy {
         Self {
             polls: Cell::new(0),
             poll_ns: Cell::new(WAKE_COST_NS),
+            wake_ns: Cell::new(WAKE_COST_NS),
             due: Cell::new(None),
             relied_on_searcher: Cell::new(false),
         }
@@ -67,9 +75,7 @@ impl WakePolicy {
 
     pub(crate) fn poll_ended(&self, timed: Timed) {
         if let Timed(Some(start)) = timed {
-            let sample = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            let smooth = self.poll_ns.get();
-            self.poll_ns.set(smooth - smooth / SMOOTHING + sample / SMOOTHING);
+            smooth(&self.poll_ns, nanoseconds_since(start));
         }
     }
 
@@ -91,7 +97,7 @@ impl WakePolicy {
         }
         if self.poll_ns.get().saturating_mul(len) >= LONG_BATCH_NS {
             self.due.set(None);
-            floor.wake_one();
+            self.wake(floor);
         } else if self.due.get().is_none() {
             self.due.set(Some(floor.clock.now() + DEFER_BATCH_NS));
         }
@@ -112,7 +118,7 @@ impl WakePolicy {
             self.due.set(None);
         } else if self.is_worth_a_look() && floor.clock.now() >= due {
             self.due.set(None);
-            floor.wake_one();
+            self.wake(floor);
         }
     }
 
@@ -127,9 +133,9 @@ impl WakePolicy {
     }
 
     fn decide(&self, floor: &Floor, queue: &LocalQueue<Notified>, defer_ns: u64) {
-        if self.poll_ns.get().saturating_mul(queue.len() as u64) >= WAKE_COST_NS {
+        if self.poll_ns.get().saturating_mul(queue.len() as u64) >= self.wake_ns.get() {
             self.due.set(None);
-            floor.wake_one();
+            self.wake(floor);
         } else if self.due.get().is_none() {
             self.due.set(Some(floor.clock.now() + defer_ns));
         }
@@ -137,7 +143,49 @@ impl WakePolicy {
 
     /// Short polls need not read the clock after each.
     fn is_worth_a_look(&self) -> bool {
-        self.poll_ns.get() > WAKE_COST_NS || self.polls.get().is_multiple_of(LOOK_INTERVAL)
+        self.poll_ns.get() > self.wake_ns.get() || self.polls.get().is_multiple_of(LOOK_INTERVAL)
+    }
+
+    /// Wakes somebody, and takes the time if anybody was woken.
+    fn wake(&self, floor: &Floor) {
+        let start = Instant::now();
+        if floor.wake_one() {
+            self.learn_wake_cost(nanoseconds_since(start));
+        }
+    }
+
+    fn learn_wake_cost(&self, sample: u64) {
+        if WAKE_COST_RANGE.contains(&sample) {
+            smooth(&self.wake_ns, sample);
+        }
+    }
+}
+
+fn nanoseconds_since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Takes a sample into a smoothed value.
+fn smooth(value: &Cell<u64>, sample: u64) {
+    let smooth = value.get();
+    value.set(smooth - smooth / SMOOTHING + sample / SMOOTHING);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cost_of_a_wake_follows_what_is_measured_and_nothing_absurd() {
+        let policy = WakePolicy::new();
+        for absurd in [0, 40, 999, 50_001, u64::MAX] {
+            policy.learn_wake_cost(absurd);
+            assert_eq!(policy.wake_ns.get(), WAKE_COST_NS);
+        }
+        (0..100).for_each(|_| policy.learn_wake_cost(16_000));
+        assert!((15_900..=16_000).contains(&policy.wake_ns.get()));
+        (0..100).for_each(|_| policy.learn_wake_cost(1_600));
+        assert!((1_600..=1_700).contains(&policy.wake_ns.get()));
     }
 }
 

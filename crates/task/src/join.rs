@@ -106,21 +106,21 @@ impl<T> Drop for Join<T> {
         // SAFETY: the interest is ours until it is withdrawn below, after which the header is not used.
         let Header { state, vtable, .. } = unsafe { self.cell.as_ref() };
         // Who has read the output knows that the task is complete.
-        while !self.consumed {
-            match state.drop_join_interest() {
-                JoinDropAction::None => return,
-                JoinDropAction::DropWaker => {
-                    let waker = self.take_waker();
-                    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(waker))) {
-                        // SAFETY: the interest is a reference.
-                        unsafe { (vtable.report)(self.cell, Mishap::Waker, payload) };
+        if !self.consumed {
+            loop {
+                match state.drop_join_interest() {
+                    JoinDropAction::None => return,
+                    JoinDropAction::DropWaker => {
+                        let waker = self.take_waker();
+                        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(waker))) {
+                            // SAFETY: the interest is a reference.
+                            unsafe { (vtable.report)(self.cell, Mishap::Waker, payload) };
+                        }
                     }
-                }
-                JoinDropAction::DropOutput => {
-                    drop_output(self.cell, vtable.drop_output, vtable.report);
-                    break;
+                    JoinDropAction::DropOutput => break,
                 }
             }
+            drop_output(self.cell, vtable.drop_output, vtable.report);
         }
         let release = vtable.release;
         if state.release_join() {
