@@ -20,7 +20,8 @@
 //!
 //! # Rejected
 //! Acknowledgement of the closing phase by each worker, for a spawn that takes no lock: more states, and a
-//! stuck worker delays the walk. It would come with a slab whose chunks are the list.
+//! stuck worker delays the walk. Dead cells that stay listed and are used again without the lock: slower, for what
+//! they have to look up.
 //!
 //! # Checked by
 //! The models `roster::*`.
