@@ -3,7 +3,7 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
-const RIVALS: [&str; 5] = ["tokio", "mio", "smol", "async-executor", "async-io"];
+const RIVALS: [&str; 7] = ["tokio", "mio", "smol", "async-executor", "async-io", "monoio", "hyper"];
 
 fn main() {
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");

@@ -1,6 +1,6 @@
 //! Counts the system calls of a process by the kernel's tracepoint, without a tracer stopping it at each of them.
 use std::io::{self, Read};
-use std::os::fd::FromRawFd;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd};
 
 /// Where tracefs is mounted, newest place first.
 const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
@@ -88,6 +88,12 @@ impl SyscallCounter {
         let read = (&self.0).read_exact(&mut bytes);
         read.map_err(|error| format!("reading the counter of system calls: {error}"))?;
         Ok(u64::from_ne_bytes(bytes))
+    }
+}
+
+impl AsFd for SyscallCounter {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

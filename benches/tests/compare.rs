@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use shopfloor_benches::compare::case::Traffic;
 use shopfloor_benches::compare::record::{Outcome, Report};
 
 /// A run that hangs would otherwise hang the test.
@@ -88,6 +89,69 @@ fn tiny_run_leaves_tables_json_markdown_and_plots() {
         assert!(markdown.contains(plot));
         assert!(std::fs::read_to_string(out.join(plot)).unwrap().contains("<svg"));
     }
+}
+
+#[test]
+fn every_kind_of_traffic_is_measured_with_everybody_who_can_take_part() {
+    let out = directory("every_kind");
+    let arguments = [
+        "--tables=servers",
+        "--traffic=ping-pong,streaming,idle,mixed,storm,held,http",
+        "--contestants=shopfloor,tokio,monoio,monoio-uring,go",
+        "--connections=2",
+        "--idle=3",
+        "--size=100",
+        "--work-us=1",
+        "--held=50",
+        "--rounds=1",
+        "--seconds=0.02",
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let output = output_of(compare(&arguments).spawn().unwrap());
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}\n{errors}");
+    let report = report(&out);
+    let is_here = |name: &str| report.left_out.iter().all(|(left_out, _)| left_out != name);
+    let echoing = ["shopfloor", "tokio", "monoio", "monoio-uring", "go"];
+    let speaking_http = ["shopfloor", "tokio", "go"];
+    let count = |names: &[&str]| names.iter().filter(|name| is_here(name)).count();
+    assert_eq!(report.servers.len(), 6 * count(&echoing) + count(&speaking_http));
+    for record in &report.servers {
+        let Outcome::Measured(figures) = &record.outcome else { panic!("{record:?}") };
+        assert!(figures.requests > 0 && (0.0..=1.0).contains(&figures.fairness), "{record:?}");
+        assert_eq!(record.rate.is_some(), record.case.traffic == Traffic::Held, "{record:?}");
+        assert_eq!(figures.slow_p99_us.is_some(), record.case.traffic == Traffic::Mixed, "{record:?}");
+    }
+    for name in echoing {
+        let says_so = text.contains(&format!("{name}: left out: "));
+        assert_eq!(says_so, !is_here(name), "{name} in\n{text}");
+    }
+    for word in ["2 busy connections and 3 idle ones", "held at 50 %", "HTTP/1.1, 100 B body", "min/max"] {
+        assert!(text.contains(word), "{word} is missing in\n{text}");
+    }
+    assert!(out.join("throughput-http-unpinned.svg").exists());
+}
+
+#[test]
+fn more_connections_than_files_may_be_open_is_said_before_anything_starts() {
+    let out = directory("too_many_connections");
+    let arguments = [
+        "--tables=servers",
+        "--contestants=threads",
+        "--connections=60",
+        "--rounds=1",
+        "--seconds=0.02",
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 100 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_compare")]);
+    limited.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = output_of(limited.spawn().unwrap());
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("needs 124 open files, the hard limit is 100"), "{errors}");
 }
 
 #[test]

@@ -82,14 +82,18 @@ fn serve_as(arguments: &ServeArguments) -> Result<(), String> {
     pin(arguments.core)?;
     let name = &arguments.contestant;
     let server = servers::server(name).ok_or_else(|| format!("no contestant {name:?}"))?;
-    serve::run(server, arguments.workers, arguments.work_steps, arguments.syscalls)
+    serve::run(server, arguments)
 }
 
 fn load_server(arguments: &LoadArguments) -> Result<(), String> {
     pin(arguments.core)?;
     let plan = LoadPlan {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)),
+        traffic: arguments.traffic,
         connections: arguments.connections,
+        idle: arguments.idle,
+        size: arguments.size,
+        rate: arguments.rate,
         warm_up: Duration::from_millis(arguments.warm_up_ms),
         window: Duration::from_millis(arguments.window_ms),
         silence_max: SILENCE_MAX,

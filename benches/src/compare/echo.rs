@@ -9,22 +9,32 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::work;
 
-/// Bytes of a request, and of its reply.
-pub const MESSAGE: usize = 64;
-/// Bytes of the buffer that each server keeps per connection.
-pub const BUFFER: usize = 4096;
-/// Length of the accept queue: std's 128 drops the SYNs of a burst and stalls its clients for seconds.
-const BACKLOG: i32 = 4096;
+/// Bytes of the buffer that each server keeps per connection, unless a message is larger.
+pub const BUFFER_MIN: usize = 4096;
+/// What messages and bodies consist of, behind what makes each of them differ from the others.
+pub const FILLER: u8 = b'Z';
+/// Length of the accept queue: std's 128 drops the SYNs of a burst and stalls its clients for seconds. The kernel
+/// shortens it to `net.core.somaxconn`.
+const BACKLOG: i32 = 32_768;
 
 /// What a server is given.
 #[derive(Clone, Debug)]
 pub struct Terms {
     /// Number of workers, where the contestant has a choice.
     pub workers: usize,
+    /// Bytes of a request and of its reply, or of the body of a response.
+    pub message: usize,
     /// CPU work per request, in steps of [`work::spend`].
     pub work_steps: u64,
     /// Where finished connections are entered.
     pub ledger: Arc<Ledger>,
+}
+
+impl Terms {
+    /// The buffer of a connection: room for a whole message.
+    pub fn buffer(&self) -> Box<[u8]> {
+        vec![0; self.message.max(BUFFER_MIN)].into_boxed_slice()
+    }
 }
 
 /// A listener on a free loopback port.
@@ -82,6 +92,7 @@ impl Ledger {
 #[derive(Debug)]
 pub struct Session {
     ledger: Arc<Ledger>,
+    message: u64,
     work_steps: u64,
     received: u64,
     returned: u64,
@@ -103,6 +114,7 @@ impl Session {
         terms.ledger.opened.fetch_add(1, Ordering::Relaxed);
         Self {
             ledger: Arc::clone(&terms.ledger),
+            message: terms.message as u64,
             work_steps: terms.work_steps,
             received: 0,
             returned: 0,
@@ -112,11 +124,10 @@ impl Session {
 
     /// `bytes` have been read: does the handler's work for each request that they complete.
     pub fn received(&mut self, bytes: usize) {
-        let message = MESSAGE as u64;
-        let before = self.received / message;
+        let before = self.received / self.message;
         self.received += bytes as u64;
         if self.work_steps > 0 {
-            for _ in before..self.received / message {
+            for _ in before..self.received / self.message {
                 work::spend(self.work_steps);
             }
         }
@@ -136,7 +147,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         if self.error.is_none()
-            && (self.received != self.returned || !self.received.is_multiple_of(MESSAGE as u64))
+            && (self.received != self.returned || !self.received.is_multiple_of(self.message))
         {
             self.error = Some(format!("{} bytes received, {} returned", self.received, self.returned));
         }
@@ -145,7 +156,7 @@ impl Drop for Session {
             // The first one wins.
             let _ = self.ledger.first_error.set(error);
         }
-        self.ledger.requests.fetch_add(self.returned / MESSAGE as u64, Ordering::Relaxed);
+        self.ledger.requests.fetch_add(self.returned / self.message, Ordering::Relaxed);
         // Release: publishes the sums above to whoever counts this connection as closed.
         self.ledger.closed.fetch_add(1, Ordering::Release);
     }
@@ -156,10 +167,12 @@ mod tests {
     use std::io;
     use std::sync::Arc;
 
-    use super::{Ledger, MESSAGE, Session, Terms};
+    use super::{Ledger, Session, Terms};
+
+    const MESSAGE: usize = 64;
 
     fn terms() -> Terms {
-        Terms { workers: 1, work_steps: 0, ledger: Arc::new(Ledger::default()) }
+        Terms { workers: 1, message: MESSAGE, work_steps: 0, ledger: Arc::new(Ledger::default()) }
     }
 
     #[test]

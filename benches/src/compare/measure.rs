@@ -1,7 +1,8 @@
 //! One measurement: starts the processes, lets them talk, and makes figures of what they say.
 use std::time::{Duration, Instant};
 
-use super::options::{Placement, Plan};
+use super::case::{Case, Traffic};
+use super::options::Plan;
 use super::record::ServerFigures;
 use super::servers::Server;
 use super::session::{FromLoad, FromServer, GO, LoadFigures, SAMPLE, Sample, TOTALS};
@@ -20,10 +21,10 @@ const TASKS_TIME_MAX: Duration = Duration::from_millis(400);
 /// Conditions of one measurement of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
-    /// Where server and client run.
-    pub placement: Placement,
-    /// Connections to keep busy.
-    pub connections: usize,
+    /// What the clients do, and where.
+    pub case: Case,
+    /// Messages per second of held traffic.
+    pub rate: f64,
     /// Work per request, in steps.
     pub work_steps: u64,
     /// Files that a process may open.
@@ -36,7 +37,7 @@ pub struct Conditions {
 /// If any part of it fails; the error names the part.
 pub fn server(server: &Server, plan: &Plan, conditions: &Conditions) -> Result<ServerFigures, String> {
     // Beside its connections a process has an epoll or two, pipes and the standard streams.
-    let files = conditions.connections as u64 + 64;
+    let files = conditions.case.open_at_once() as u64 + 64;
     if files > conditions.open_files {
         return Err(format!("needs {files} open files, the hard limit is {}", conditions.open_files));
     }
@@ -52,9 +53,9 @@ pub fn server(server: &Server, plan: &Plan, conditions: &Conditions) -> Result<S
         Err(error) => return Err(contestant.post_mortem().unwrap_or(error)),
     };
     load.finish()?;
-    check_books(&mut contestant, conditions.connections, &figures)?;
+    check_books(&mut contestant, &figures)?;
     contestant.finish()?;
-    ServerFigures::new(&figures, &begin, &end, conditions.connections)
+    ServerFigures::new(&figures, &begin, &end, conditions.case.connections)
 }
 
 fn start_server(
@@ -63,26 +64,34 @@ fn start_server(
     conditions: &Conditions,
     life: Duration,
 ) -> Result<Helper, String> {
+    let case = &conditions.case;
     let mut arguments = vec![
         String::from("serve"),
         server.name.to_owned(),
-        format!("--workers={}", conditions.placement.workers(plan.workers)),
+        format!("--workers={}", case.workers),
         format!("--work-steps={}", conditions.work_steps),
+        format!("--size={}", case.size),
     ];
-    arguments.extend(conditions.placement.server_core().map(|core| format!("--core={core}")));
+    arguments.extend((case.traffic == Traffic::Http).then(|| String::from("--http")));
+    arguments.extend(case.placement.server_core().map(|core| format!("--core={core}")));
     arguments.extend(plan.syscalls.then(|| String::from("--syscalls")));
     Helper::start(format!("server {}", server.name), &arguments, life)
 }
 
 fn start_load(port: u16, plan: &Plan, conditions: &Conditions, life: Duration) -> Result<Helper, String> {
+    let case = &conditions.case;
     let mut arguments = vec![
         String::from("load"),
         port.to_string(),
-        format!("--connections={}", conditions.connections),
+        format!("--traffic={}", case.traffic.name()),
+        format!("--connections={}", case.connections),
+        format!("--idle={}", case.idle),
+        format!("--size={}", case.size),
+        format!("--rate={}", conditions.rate),
         format!("--warm-up-ms={}", plan.warm_up().as_millis()),
         format!("--window-ms={}", plan.window().as_millis()),
     ];
-    arguments.extend(conditions.placement.client_core().map(|core| format!("--core={core}")));
+    arguments.extend(case.placement.client_core().map(|core| format!("--core={core}")));
     Helper::start("client", &arguments, life)
 }
 
@@ -120,14 +129,15 @@ fn sample(contestant: &mut Helper) -> Result<Sample, String> {
 }
 
 /// The server must have seen exactly what the client did: as many connections, as many requests, no error.
-fn check_books(contestant: &mut Helper, connections: usize, load: &LoadFigures) -> Result<(), String> {
+fn check_books(contestant: &mut Helper, load: &LoadFigures) -> Result<(), String> {
     let until = Instant::now() + ANSWER_MAX;
+    let connections = load.connections_made;
     loop {
         contestant.tell(TOTALS)?;
         let FromServer::Totals(totals) = contestant.hear(ANSWER_MAX)? else {
             return Err(String::from("server: asked for its totals, says something else"));
         };
-        if totals.closed == connections as u64 {
+        if totals.closed == connections {
             if let Some(error) = &totals.first_error {
                 return Err(format!("server: {} connections failed; {error}", totals.errors));
             }

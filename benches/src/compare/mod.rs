@@ -1,5 +1,6 @@
 //! `compare`: servers on loopback, and tasks against OS threads.
 
+pub mod case;
 pub mod echo;
 pub mod load;
 pub mod measure;
@@ -12,5 +13,6 @@ pub mod run;
 pub mod serve;
 pub mod servers;
 pub mod session;
+mod suite;
 pub mod tasks;
 pub mod work;

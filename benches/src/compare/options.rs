@@ -5,8 +5,16 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::servers::{SERVERS, server};
+use super::case::{Case, Placement, Traffic};
+use super::servers::{Presence, SERVERS, server};
+use super::suite::{self, Wishes};
 use super::tasks::{Measure, TASKERS};
+
+/// Connections of one client, idle ones included.
+const CONNECTIONS_MAX: usize = 100_000;
+/// A message says who sent it and which one it is.
+const SIZE_MIN: usize = 16;
+const SIZE_MAX: usize = 1 << 20;
 
 /// Compares shopfloor with other ways to serve many connections, and tasks with OS threads.
 #[derive(Debug, Parser)]
@@ -50,6 +58,12 @@ pub struct ServeArguments {
     /// Work per request, in steps.
     #[arg(long)]
     pub work_steps: u64,
+    /// Bytes of a message, or of the body of a response.
+    #[arg(long, default_value_t = 64)]
+    pub size: usize,
+    /// Whether to speak HTTP.
+    #[arg(long)]
+    pub http: bool,
     /// Core to be confined to.
     #[arg(long)]
     pub core: Option<usize>,
@@ -63,9 +77,21 @@ pub struct ServeArguments {
 pub struct LoadArguments {
     /// Loopback port of the server.
     pub port: u16,
+    /// What to do with the connections.
+    #[arg(long, value_enum, default_value_t = Traffic::PingPong)]
+    pub traffic: Traffic,
     /// Connections.
     #[arg(long)]
     pub connections: usize,
+    /// Connections that say nothing.
+    #[arg(long, default_value_t = 0)]
+    pub idle: usize,
+    /// Bytes of a message, or of the body of a response.
+    #[arg(long, default_value_t = 64)]
+    pub size: usize,
+    /// Messages per second, for held traffic.
+    #[arg(long, default_value_t = 0.0)]
+    pub rate: f64,
     /// Warm-up, ms.
     #[arg(long)]
     pub warm_up_ms: u64,
@@ -96,57 +122,6 @@ pub struct TaskArguments {
     pub core: Option<usize>,
 }
 
-/// Where server and client run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Placement {
-    /// The kernel decides, and may change its mind between two rounds.
-    None,
-    /// The server on core 0, the client on core 1.
-    Split,
-    /// Both on core 0.
-    Same,
-}
-
-impl Placement {
-    /// Name in tables and file names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "unpinned",
-            Self::Split => "split",
-            Self::Same => "same-core",
-        }
-    }
-
-    /// What the name means.
-    pub fn about(self) -> &'static str {
-        match self {
-            Self::None => "unpinned: the kernel places server and client",
-            Self::Split => "split: server on core 0, client on core 1",
-            Self::Same => "same core: server and client on core 0",
-        }
-    }
-
-    /// The core of the server.
-    pub fn server_core(self) -> Option<usize> {
-        (self != Self::None).then_some(0)
-    }
-
-    /// The core of the client.
-    pub fn client_core(self) -> Option<usize> {
-        match self {
-            Self::None => None,
-            Self::Split => Some(1),
-            Self::Same => Some(0),
-        }
-    }
-
-    /// Cores the server can use if it is given `workers` workers.
-    pub fn workers(self, workers: usize) -> usize {
-        if self == Self::None { workers } else { 1 }
-    }
-}
-
 /// One of the two tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -160,10 +135,10 @@ pub enum Contest {
 /// Options of a run; what is not given depends on `--full`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Options {
-    /// About a minute: 1, 64 and 1000 connections, three short rounds (the default).
+    /// About a minute: ping-pong on 1, 64 and 1000 connections, three short rounds (the default).
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
-    /// About half an hour: also 8000 connections, all placements, five longer rounds.
+    /// About an hour and a half: every kind of traffic and placement, all contestants, five longer rounds.
     #[arg(long)]
     pub full: bool,
     /// Only these tables.
@@ -172,24 +147,36 @@ pub struct Options {
     /// Only these contestants.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub contestants: Option<Vec<String>>,
+    /// What the clients do [default: ping-pong].
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub traffic: Option<Vec<Traffic>>,
     /// Numbers of connections.
     #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
     pub connections: Option<Vec<usize>>,
+    /// Sizes of a message, or of the body of a response, bytes [default: 64].
+    #[arg(long, value_delimiter = ',', value_name = "BYTES")]
+    pub size: Option<Vec<usize>>,
+    /// Connections that say nothing beside the busy ones of `idle` traffic [default: 8000].
+    #[arg(long, value_name = "NUMBER")]
+    pub idle: Option<usize>,
+    /// Rates of `held` traffic, percent of what the reference does in ping-pong [default: 50,80].
+    #[arg(long, value_delimiter = ',', value_name = "PERCENT")]
+    pub held: Option<Vec<u32>>,
     /// Rounds; each measures all contestants once.
     #[arg(long)]
     pub rounds: Option<u32>,
     /// Length of a measured window.
     #[arg(long)]
     pub seconds: Option<f64>,
-    /// Workers of each server that has a choice; a pinned server always has one.
-    #[arg(long)]
-    pub workers: Option<usize>,
-    /// Where server and client run.
-    #[arg(long, value_enum, value_delimiter = ',')]
+    /// Workers of each server that has a choice; a pinned server always has one [default: 2].
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
+    pub workers: Option<Vec<usize>>,
+    /// Where server and client run [default: none].
+    #[arg(long, alias = "placement", value_enum, value_delimiter = ',')]
     pub pin: Option<Vec<Placement>>,
-    /// CPU time that a handler spends on each request, µs.
-    #[arg(long, value_name = "MICROSECONDS")]
-    pub work_us: Option<u64>,
+    /// CPU time that a handler spends on each request, µs [default: 0; held: 20,200].
+    #[arg(long, value_delimiter = ',', value_name = "MICROSECONDS")]
+    pub work_us: Option<Vec<u64>>,
     /// Count the servers' system calls, which slows them down (needs tracefs and the right to use it).
     #[arg(long)]
     pub syscalls: bool,
@@ -214,20 +201,14 @@ pub struct Plan {
     pub tables: Vec<Contest>,
     /// Contestants by name, in the order of the tables.
     pub contestants: Vec<String>,
-    /// Numbers of connections.
-    pub connections: Vec<usize>,
+    /// Rows of the server table.
+    pub cases: Vec<Case>,
     /// Rounds.
     pub rounds: u32,
     /// Rounds of the memory measurement, which varies little and takes long.
     pub memory_rounds: u32,
     /// Length of a measured window, seconds.
     pub seconds: f64,
-    /// Workers.
-    pub workers: usize,
-    /// Placements.
-    pub placements: Vec<Placement>,
-    /// Work per request, µs.
-    pub work_us: u64,
     /// Whether system calls are counted.
     pub syscalls: bool,
     /// Tasks to park.
@@ -257,28 +238,34 @@ impl Options {
         if let Some(unknown) = self.contestants.iter().flatten().find(|name| !all.contains(&name.as_str())) {
             return Err(format!("no contestant {unknown:?}; there are {}", all.join(", ")));
         }
-        let by_default = |name: &str| server(name).is_none_or(|server| server.by_default);
+        let by_default = |name: &str| {
+            server(name).is_none_or(|server| match server.presence {
+                Presence::Quick => true,
+                Presence::Full => self.full,
+                Presence::Named => false,
+            })
+        };
         let wanted = |name: &&&str| match &self.contestants {
             Some(names) => names.iter().any(|n| n == **name),
             None => by_default(name),
         };
-        let either = |quick: Vec<usize>, full: Vec<usize>| if self.full { full } else { quick };
+        let wishes = Wishes {
+            traffic: self.traffic.clone(),
+            placements: self.pin.clone(),
+            connections: self.connections.clone(),
+            sizes: self.size.clone(),
+            work_us: self.work_us.clone(),
+            workers: self.workers.clone(),
+            loads: self.held.clone(),
+            idle: self.idle,
+        };
         let plan = Plan {
             tables: self.tables.clone().unwrap_or_else(|| vec![Contest::Servers, Contest::Tasks]),
             contestants: all.iter().filter(wanted).map(|&name| name.to_owned()).collect(),
-            connections: self
-                .connections
-                .clone()
-                .unwrap_or_else(|| either(vec![1, 64, 1000], vec![1, 64, 1000, 8000])),
+            cases: suite::cases(&wishes, self.full),
             rounds: self.rounds.unwrap_or(if self.full { 5 } else { 3 }),
             memory_rounds: if self.full { 3 } else { 1 },
             seconds: self.seconds.unwrap_or(if self.full { 2.0 } else { 0.5 }),
-            workers: self.workers.unwrap_or(2),
-            placements: self.pin.clone().unwrap_or_else(|| {
-                let all = vec![Placement::None, Placement::Split, Placement::Same];
-                if self.full { all } else { vec![Placement::None] }
-            }),
-            work_us: self.work_us.unwrap_or(0),
             syscalls: self.syscalls,
             tasks_max: self.tasks_max.unwrap_or(1_000_000),
             threads_max: self.threads_max.unwrap_or(if self.full { 100_000 } else { 10_000 }),
@@ -291,23 +278,27 @@ impl Options {
 impl Plan {
     fn check(&self) -> Result<(), String> {
         let refuse = |what: &str| Err(format!("{what} makes no sense"));
-        if self.connections.is_empty()
-            || self.connections.contains(&0)
-            || self.connections.iter().any(|&n| n > 100_000)
-        {
-            return refuse("--connections outside 1 to 100000");
+        let any = |is_wrong: fn(&Case) -> bool| self.cases.iter().any(is_wrong);
+        if any(|case| case.connections == 0 || case.open_at_once() > CONNECTIONS_MAX) {
+            return refuse("--connections outside 1 to 100000, idle ones included,");
+        }
+        if any(|case| !(SIZE_MIN..=SIZE_MAX).contains(&case.size)) {
+            return refuse("--size outside 16 to 1048576");
+        }
+        if any(|case| case.workers == 0 || case.workers > 1024) {
+            return refuse("--workers outside 1 to 1024");
+        }
+        if any(|case| case.work_us > 1_000_000) {
+            return refuse("--work-us above a second");
+        }
+        if any(|case| case.traffic == Traffic::Held && !(1..=1000).contains(&case.load_percent)) {
+            return refuse("--held outside 1 to 1000 percent");
         }
         if self.rounds == 0 {
             return refuse("--rounds 0");
         }
         if !(0.01..=600.0).contains(&self.seconds) {
             return refuse("--seconds outside 0.01 to 600");
-        }
-        if self.workers == 0 || self.workers > 1024 {
-            return refuse("--workers outside 1 to 1024");
-        }
-        if self.work_us > 1_000_000 {
-            return refuse("--work-us above a second");
         }
         if self.tasks_max == 0 || self.tasks_max > 100_000_000 || self.threads_max == 0 {
             return refuse("--tasks-max outside 1 to 100000000 or --threads-max 0");
@@ -330,7 +321,8 @@ impl Plan {
 mod tests {
     use clap::Parser;
 
-    use super::{ChildCommand, Cli, Contest, Placement, Plan};
+    use super::{ChildCommand, Cli, Contest, Plan};
+    use crate::compare::case::Placement;
 
     fn plan(arguments: &[&str]) -> Result<Plan, String> {
         let arguments = std::iter::once("compare").chain(arguments.iter().copied());
@@ -341,10 +333,9 @@ mod tests {
     fn quick_is_the_default_and_fits_a_minute() {
         let default = plan(&[]).unwrap();
         assert_eq!(default, plan(&["--quick"]).unwrap());
-        assert_eq!((default.connections.as_slice(), default.workers), (&[1, 64, 1000][..], 2));
-        assert_eq!(default.placements, [Placement::None]);
+        assert!(default.cases.iter().all(|case| case.workers == 2 && case.placement == Placement::None));
         // A sixth of a window more is start and end of two processes.
-        let measurements = default.connections.len() * default.contestants.len() * default.rounds as usize;
+        let measurements = default.cases.len() * default.contestants.len() * default.rounds as usize;
         let each = (default.window() + default.warm_up()).as_secs_f64() + default.seconds / 6.0;
         assert!(measurements as f64 * each < 50.0, "{measurements} of {each} s");
     }
@@ -352,8 +343,9 @@ mod tests {
     #[test]
     fn full_has_more_of_everything() {
         let full = plan(&["--full"]).unwrap();
-        assert!(full.connections.contains(&8000));
-        assert_eq!(full.placements.len(), 3);
+        assert!(full.cases.len() > 5 * plan(&[]).unwrap().cases.len());
+        assert!(full.contestants.contains(&String::from("monoio")));
+        assert!(!full.contestants.contains(&String::from("shopfloor-no-spin")));
         assert!(full.rounds > plan(&[]).unwrap().rounds);
         assert!(plan(&["--full", "--quick"]).is_err());
     }
@@ -369,27 +361,38 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(plan.contestants, ["tokio", "epoll-1"]);
-        assert_eq!(plan.connections, [1, 64]);
-        assert_eq!(plan.placements, [Placement::Split, Placement::Same]);
-        assert_eq!((plan.tables.as_slice(), plan.work_us), (&[Contest::Servers][..], 5));
+        let rows: Vec<(Placement, usize, u64)> =
+            plan.cases.iter().map(|case| (case.placement, case.connections, case.work_us)).collect();
+        let expected = [Placement::Split, Placement::Same].map(|place| [(place, 1, 5), (place, 64, 5)]);
+        assert_eq!(rows, expected.concat());
+        assert_eq!(plan.tables, [Contest::Servers]);
+    }
+
+    #[test]
+    fn a_placement_may_be_called_what_tables_call_it() {
+        let plan = plan(&["--placement=unpinned,same-core", "--traffic=http"]).unwrap();
+        let rows: Vec<Placement> = plan.cases.iter().map(|case| case.placement).collect();
+        assert_eq!(rows, [Placement::None, Placement::None, Placement::Same, Placement::Same]);
     }
 
     #[test]
     fn nonsense_is_refused_with_a_reason() {
         assert!(plan(&["--contestants=goblin"]).unwrap_err().contains("goblin"));
-        for nonsense in
-            ["--rounds=0", "--connections=0", "--seconds=0", "--seconds=NaN", "--workers=0", "--tasks-max=0"]
-        {
+        for nonsense in [
+            "--rounds=0",
+            "--connections=0",
+            "--seconds=0",
+            "--seconds=NaN",
+            "--workers=0",
+            "--tasks-max=0",
+            "--size=15",
+            "--work-us=1000001",
+        ] {
             assert!(plan(&[nonsense]).unwrap_err().contains("makes no sense"), "{nonsense}");
         }
         assert!(plan(&["--pin=sideways"]).is_err());
-    }
-
-    #[test]
-    fn pinned_servers_have_one_worker() {
-        assert_eq!(Placement::None.workers(4), 4);
-        assert_eq!(Placement::Split.workers(4), 1);
-        assert_eq!((Placement::Same.server_core(), Placement::Same.client_core()), (Some(0), Some(0)));
+        assert!(plan(&["--traffic=held", "--held=0"]).unwrap_err().contains("makes no sense"));
+        assert!(plan(&["--traffic=idle", "--idle=100000"]).unwrap_err().contains("makes no sense"));
     }
 
     #[test]

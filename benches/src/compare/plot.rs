@@ -1,5 +1,4 @@
 //! Bars of the server table: one plot per figure and placement, with the range over the rounds.
-use std::fmt::Display;
 use std::ops::Range;
 
 use plotters::chart::ChartContext;
@@ -10,7 +9,7 @@ use plotters::prelude::{
     SVGBackend, SeriesLabelPosition, ShapeStyle, WHITE,
 };
 
-use super::options::Placement;
+use super::case::{Case, Placement, Traffic};
 use super::record::{Report, ServerFigures, ServerRecord};
 use super::render::measured;
 use super::servers::SERVERS;
@@ -18,7 +17,7 @@ use crate::stats::{Summary, figure};
 
 const SIZE: (u32, u32) = (960, 540);
 /// Told apart also by people who do not see red and green alike (Okabe and Ito).
-const COLOURS: [RGBColor; 7] = [
+const COLOURS: [RGBColor; 10] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
     RGBColor(0, 158, 115),
@@ -26,6 +25,9 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(86, 180, 233),
     RGBColor(213, 94, 0),
     RGBColor(90, 90, 90),
+    RGBColor(240, 228, 66),
+    RGBColor(0, 60, 70),
+    RGBColor(170, 170, 170),
 ];
 /// Part of a group's width that its bars fill.
 const FILLED: f64 = 0.84;
@@ -70,31 +72,60 @@ struct Bar {
     summary: Summary,
 }
 
+/// Bars that belong into one plot: one kind of traffic in one placement.
+struct Scene<'a> {
+    report: &'a Report,
+    traffic: Traffic,
+    placement: Placement,
+    cases: Vec<Case>,
+}
+
+impl Scene<'_> {
+    /// What tells its files and titles from those of others.
+    fn name(&self) -> String {
+        match self.traffic {
+            Traffic::PingPong => self.placement.name().to_owned(),
+            traffic => format!("{}-{}", traffic.name(), self.placement.name()),
+        }
+    }
+}
+
 /// All plots of the server table: file name and SVG text.
 ///
 /// # Errors
 /// If a plot cannot be drawn.
 pub fn plots(report: &Report) -> Result<Vec<(String, String)>, String> {
     let mut plots = Vec::new();
-    for &placement in &report.plan.placements {
+    for scene in scenes(report) {
         for metric in &METRICS {
-            let (bars, names) = bars(report, placement, metric);
+            let (bars, names) = bars(&scene, metric);
             if !bars.is_empty() {
-                let svg =
-                    draw(report, placement, metric, &bars, &names).map_err(|error| error.to_string())?;
-                plots.push((format!("{}-{}.svg", metric.file, placement.name()), svg));
+                let svg = draw(&scene, metric, &bars, &names).map_err(|error| error.to_string())?;
+                plots.push((format!("{}-{}.svg", metric.file, scene.name()), svg));
             }
         }
     }
     Ok(plots)
 }
 
-fn bars(report: &Report, placement: Placement, metric: &Metric) -> (Vec<Bar>, Vec<&'static str>) {
+fn scenes(report: &Report) -> Vec<Scene<'_>> {
+    let mut scenes: Vec<Scene<'_>> = Vec::new();
+    for &case in &report.plan.cases {
+        let (traffic, placement) = (case.traffic, case.placement);
+        match scenes.iter_mut().find(|scene| scene.traffic == traffic && scene.placement == placement) {
+            Some(scene) => scene.cases.push(case),
+            None => scenes.push(Scene { report, traffic, placement, cases: vec![case] }),
+        }
+    }
+    scenes
+}
+
+fn bars(scene: &Scene<'_>, metric: &Metric) -> (Vec<Bar>, Vec<&'static str>) {
     let names: Vec<&'static str> = SERVERS.iter().map(|server| server.name).collect();
     let mut bars = Vec::new();
-    for (group, &connections) in report.plan.connections.iter().enumerate() {
-        let belongs = |r: &&ServerRecord| r.placement == placement && r.connections == connections;
-        let records: Vec<&ServerRecord> = report.servers.iter().filter(belongs).collect();
+    for (group, case) in scene.cases.iter().enumerate() {
+        let belongs = |record: &&ServerRecord| record.case == *case;
+        let records: Vec<&ServerRecord> = scene.report.servers.iter().filter(belongs).collect();
         for (contestant, name) in names.iter().enumerate() {
             let rounds = measured(&records, name);
             if let Some(summary) = Summary::of(rounds.iter().map(|(_, figures)| (metric.pick)(figures))) {
@@ -106,8 +137,7 @@ fn bars(report: &Report, placement: Placement, metric: &Metric) -> (Vec<Bar>, Ve
 }
 
 fn draw(
-    report: &Report,
-    placement: Placement,
+    scene: &Scene<'_>,
     metric: &Metric,
     bars: &[Bar],
     names: &[&str],
@@ -115,11 +145,11 @@ fn draw(
     let mut svg = String::new();
     let top = bars.iter().map(|bar| bar.summary.max).fold(0.0, f64::max) * 1.15;
     let bottom = bars.iter().map(|bar| bar.summary.min).fold(f64::INFINITY, f64::min) / 1.5;
-    let title = format!("{} ({})", metric.title, placement.name());
+    let title = format!("{} ({})", metric.title, scene.name());
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         root.fill(&WHITE)?;
-        let groups = Groups(report.plan.connections.clone());
+        let groups = Groups(scene.cases.iter().map(|case| case.label(&scene.cases)).collect());
         let mut builder = ChartBuilder::on(&root);
         builder
             .caption(title, ("sans-serif", 22).into_font())
@@ -189,8 +219,8 @@ where
     Ok(())
 }
 
-/// The horizontal axis: group `i` fills `i..i + 1` and is labelled with its number of connections in the middle.
-struct Groups(Vec<usize>);
+/// The horizontal axis: group `i` fills `i..i + 1` and has its label in the middle.
+struct Groups(Vec<String>);
 
 impl Ranged for Groups {
     type FormatOption = NoDefaultFormatting;
@@ -212,9 +242,7 @@ impl Ranged for Groups {
 
 impl ValueFormatter<f64> for Groups {
     fn format_ext(&self, value: &f64) -> String {
-        let label: Option<&dyn Display> =
-            self.0.get(value.floor() as usize).map(|group| group as &dyn Display);
-        label.map_or_else(String::new, |group| group.to_string())
+        self.0.get(value.floor() as usize).cloned().unwrap_or_default()
     }
 }
 

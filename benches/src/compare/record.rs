@@ -2,7 +2,8 @@
 //! plots are computed from it, so nothing is shown that is not in the JSON.
 use serde::{Deserialize, Serialize};
 
-use super::options::{Placement, Plan};
+use super::case::Case;
+use super::options::Plan;
 use super::session::{LoadFigures, Sample};
 use super::tasks::{Measure, TaskFigures};
 use crate::machine::Machine;
@@ -14,6 +15,8 @@ pub struct Report {
     pub machine: Machine,
     /// What was asked for.
     pub plan: Plan,
+    /// Contestants that cannot take part here, each with the reason.
+    pub left_out: Vec<(String, String)>,
     /// Table 1, round by round.
     pub servers: Vec<ServerRecord>,
     /// Table 2, round by round.
@@ -42,12 +45,10 @@ impl<T> From<Result<T, String>> for Outcome<T> {
 /// One contestant in one round of the server table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerRecord {
-    /// Where server and client ran.
-    pub placement: Placement,
-    /// Workers the server was given.
-    pub workers: usize,
-    /// Connections kept busy.
-    pub connections: usize,
+    /// What the clients did, and where.
+    pub case: Case,
+    /// Messages per second that were sent, if their rate was held.
+    pub rate: Option<f64>,
     /// Who.
     pub contestant: String,
     /// Rounds with the same number ran side by side and are compared with each other.
@@ -100,8 +101,10 @@ pub struct ServerFigures {
     pub requests: u64,
     /// Length of the window, seconds.
     pub seconds: f64,
-    /// Replies on the connection that had the fewest, divided by the average.
-    pub slowest_share: f64,
+    /// The 99th percentile of slow clients, µs, if there were any.
+    pub slow_p99_us: Option<f64>,
+    /// Replies on the connection that had the fewest, divided by those on the one that had the most.
+    pub fairness: f64,
     /// CPU of the load generator per request, µs.
     pub client_us: f64,
 }
@@ -125,7 +128,6 @@ impl ServerFigures {
         let requests_per_s = load.requests as f64 / load.seconds;
         let used = end.usage.since(&begin.usage);
         let per_request = |amount: u64| amount as f64 / server_seconds / requests_per_s;
-        let average = load.requests as f64 / connections as f64;
         Ok(Self {
             requests_per_s,
             p50_us: load.p50_us,
@@ -144,7 +146,8 @@ impl ServerFigures {
             memory_peak: end.memory_peak,
             requests: load.requests,
             seconds: load.seconds,
-            slowest_share: load.slowest_connection as f64 / average,
+            slow_p99_us: load.slow_p99_us,
+            fairness: load.replies_min as f64 / load.replies_max.max(1) as f64,
             client_us: (load.usage.user_us + load.usage.system_us) as f64 / load.requests as f64,
         })
     }
@@ -160,10 +163,10 @@ impl Report {
     pub fn failures(&self) -> Vec<String> {
         let servers = self.servers.iter().filter_map(|record| match &record.outcome {
             Outcome::Failed(error) => Some(format!(
-                "{}, {} connections, {}, round {}: {error}",
+                "{}, {}, {}, round {}: {error}",
                 record.contestant,
-                record.connections,
-                record.placement.name(),
+                record.case.title(),
+                record.case.placement.name(),
                 record.round
             )),
             Outcome::Measured(_) => None,
@@ -184,7 +187,8 @@ impl Report {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::{Outcome, Report, ServerFigures, ServerRecord, TaskRecord};
-    use crate::compare::options::{Options, Placement};
+    use crate::compare::case::{Traffic, tests::case};
+    use crate::compare::options::Options;
     use crate::compare::session::{LoadFigures, Sample};
     use crate::compare::tasks::{Measure, Parked, TaskFigures};
     use crate::machine::Machine;
@@ -199,7 +203,10 @@ pub(crate) mod tests {
             p99_us: 20.0,
             p999_us: 30.0,
             max_us: 40.0,
-            slowest_connection: requests / 4,
+            connections_made: 2,
+            slow_p99_us: None,
+            replies_min: requests / 4,
+            replies_max: requests / 2,
             usage: Usage { user_us: requests, system_us: requests, voluntary: 0, involuntary: 0 },
             errors: 0,
             first_error: None,
@@ -214,9 +221,8 @@ pub(crate) mod tests {
     /// A report with two contestants, the second of which failed in round 2.
     pub(crate) fn example() -> Report {
         let server = |contestant: &str, round, outcome| ServerRecord {
-            placement: Placement::None,
-            workers: 2,
-            connections: 64,
+            case: case(Traffic::PingPong, 64),
+            rate: None,
             contestant: contestant.into(),
             round,
             outcome,
@@ -242,6 +248,7 @@ pub(crate) mod tests {
         Report {
             machine: Machine::look(),
             plan: Options::default().plan().unwrap(),
+            left_out: vec![("go".into(), "there is no `go`".into())],
             servers: vec![
                 server("threads", 1, figures(1000)),
                 server("tokio", 1, figures(2000)),
@@ -264,7 +271,7 @@ pub(crate) mod tests {
         assert_eq!((figures.user_us, figures.system_us, figures.cpu_us()), (1.0, 3.0, 4.0));
         assert_eq!((figures.voluntary, figures.syscalls), (0.1, Some(3.0)));
         assert_eq!(figures.client_us, 2.0);
-        assert_eq!(figures.slowest_share, 0.5);
+        assert_eq!(figures.fairness, 0.5);
     }
 
     #[test]
@@ -285,6 +292,6 @@ pub(crate) mod tests {
 
     #[test]
     fn failures_name_the_measurement() {
-        assert_eq!(example().failures(), ["tokio, 64 connections, unpinned, round 2: killed"]);
+        assert_eq!(example().failures(), ["tokio, 64 connections · 64 B echo, unpinned, round 2: killed"]);
     }
 }

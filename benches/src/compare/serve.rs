@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::echo::{self, Ledger, Terms};
-use super::servers::Server;
+use super::options::ServeArguments;
+use super::servers::{Serve, Server};
 use super::session::{FromServer, SAMPLE, Sample, TOTALS};
 use crate::helper;
 use crate::os::{self, Usage};
@@ -13,13 +14,28 @@ use crate::syscalls::SyscallCounter;
 /// Serves on the calling thread until the parent closes our input, which ends the process.
 ///
 /// # Errors
-/// If the contestant stops serving.
-pub fn run(server: &Server, workers: usize, work_steps: u64, syscalls: bool) -> Result<(), String> {
+/// If the contestant stops serving, or does not speak HTTP.
+pub fn run(server: &Server, arguments: &ServeArguments) -> Result<(), String> {
+    let serve = if arguments.http { server.http } else { Some(server.echo) };
+    let serve = serve.ok_or_else(|| format!("{} does not speak HTTP", server.name))?;
     // Before any other thread exists, so that it counts all of them.
-    let counter = if syscalls { Some(SyscallCounter::start()?) } else { None };
+    let counter = if arguments.syscalls { Some(SyscallCounter::start()?) } else { None };
     let ledger = Arc::new(Ledger::default());
-    let terms = Terms { workers, work_steps, ledger: Arc::clone(&ledger) };
+    let terms = Terms {
+        workers: arguments.workers,
+        message: arguments.size,
+        work_steps: arguments.work_steps,
+        ledger: Arc::clone(&ledger),
+    };
     let listener = echo::listen().map_err(|error| format!("listen: {error}"))?;
+    let serve = match serve {
+        Serve::Here(serve) => serve,
+        // It answers the parent by itself.
+        Serve::Program(take_over) => {
+            let Err(error) = take_over(listener, terms, counter);
+            return Err(format!("cannot become {}: {error}", server.name));
+        }
+    };
     let port = listener.local_addr().map_err(|error| error.to_string())?.port();
     std::thread::spawn(move || {
         let ended = answer(port, &ledger, counter.as_ref());
@@ -29,7 +45,7 @@ pub fn run(server: &Server, workers: usize, work_steps: u64, syscalls: bool) -> 
         // The contestants serve for ever: the end of our input is the only way out.
         std::process::exit(i32::from(ended.is_err()));
     });
-    match (server.serve)(listener, terms) {
+    match serve(listener, terms) {
         Ok(()) => Err(String::from("stopped serving")),
         Err(error) => Err(format!("stopped serving: {error}")),
     }

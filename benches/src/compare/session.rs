@@ -60,6 +60,8 @@ pub struct LoadFigures {
     pub requests: u64,
     /// Replies from the first connection to the last, warm-up and end included.
     pub requests_total: u64,
+    /// Connections made in all that time.
+    pub connections_made: u64,
     /// Length of the window, seconds.
     pub seconds: f64,
     /// Median time from request to reply, µs.
@@ -70,8 +72,12 @@ pub struct LoadFigures {
     pub p999_us: f64,
     /// The slowest reply, µs.
     pub max_us: f64,
-    /// Replies within the window on the connection that had the fewest.
-    pub slowest_connection: u64,
+    /// The 99th percentile of slow clients, from their last piece to the reply, µs, if there are any.
+    pub slow_p99_us: Option<f64>,
+    /// Replies within the window on the connection that had the fewest of its kind.
+    pub replies_min: u64,
+    /// Replies within the window on the connection that had the most.
+    pub replies_max: u64,
     /// CPU time of the load generator within the window.
     pub usage: Usage,
     /// Connections that failed or brought back wrong bytes.

@@ -1,4 +1,5 @@
 //! The tables of a report.
+use super::case::Traffic;
 use super::options::Contest;
 use super::record::{Outcome, Report};
 use super::servers::SERVERS;
@@ -61,12 +62,21 @@ impl Report {
     /// The terms of the contest in one sentence.
     pub fn terms(&self) -> String {
         let plan = &self.plan;
-        let work =
-            if plan.work_us == 0 { String::from("no work") } else { format!("{} µs of work", plan.work_us) };
         format!(
-            "64-byte ping-pong over loopback, {work} per request, {} rounds of {} s; figures are median (min–max) over the rounds",
+            "servers on loopback; {} rounds of {} s; figures are median (min–max) over the rounds",
             plan.rounds, plan.seconds
         )
+    }
+
+    /// The kinds of traffic, in the order of the tables.
+    fn traffic(&self) -> Vec<Traffic> {
+        let mut kinds = Vec::new();
+        for case in &self.plan.cases {
+            if !kinds.contains(&case.traffic) {
+                kinds.push(case.traffic);
+            }
+        }
+        kinds
     }
 
     fn legend(&self) -> Vec<String> {
@@ -81,6 +91,13 @@ impl Report {
                 ));
             }
             legend.push(String::from("Ratios are formed within each round, then summarised: above 1 is more than the other. Client and server share the machine."));
+            legend.push(String::from("min/max is the number of replies on the connection that had the fewest, divided by that of the one that had the most."));
+            legend.extend(self.traffic().into_iter().map(|traffic| traffic.about().to_owned()));
+            if self.servers.iter().any(|record| record.rate.is_some()) {
+                legend.push(String::from("The reference for held traffic is tokio, if it takes part, else the first contestant: the middle of three windows before the rounds."));
+            }
+            let left_out = self.left_out.iter();
+            legend.extend(left_out.map(|(name, why)| format!("{name}: left out: {why}")));
             let named = |name: &str| self.plan.contestants.iter().any(|contestant| contestant == name);
             let servers = SERVERS.iter().filter(|server| named(server.name));
             legend.extend(servers.map(|server| format!("{}: {}", server.name, server.about)));
@@ -154,7 +171,8 @@ mod tests {
         let markdown = report.markdown(&["throughput-unpinned.svg".into()]);
         assert!(markdown.contains(&report.machine.kernel));
         assert!(markdown.contains("![throughput-unpinned](throughput-unpinned.svg)"));
-        assert!(markdown.contains("- tokio, 64 connections, unpinned, round 2: killed"));
+        assert!(markdown.contains("- tokio, 64 connections · 64 B echo, unpinned, round 2: killed"));
+        assert!(markdown.contains("- go: left out: there is no `go`"));
         assert!(markdown.contains("limited by the number asked for, 1,000"));
     }
 }

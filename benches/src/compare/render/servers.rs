@@ -1,6 +1,6 @@
 //! Table 1: servers under load.
 use super::{NONE, PEERS, failure};
-use crate::compare::options::Placement;
+use crate::compare::case::{Case, Traffic};
 use crate::compare::record::{Outcome, Report, ServerFigures, ServerRecord};
 use crate::compare::servers::SERVERS;
 use crate::stats::{Summary, count, figure, paired_ratio};
@@ -9,11 +9,12 @@ use crate::table::Table;
 /// A column: its head, and what it shows of the rounds of one contestant.
 type Column = (&'static str, fn(&[&ServerFigures]) -> String);
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     ("requests/s", |rounds| show(rounds, |figures| Some(figures.requests_per_s))),
     ("p50 µs", |rounds| show(rounds, |figures| Some(figures.p50_us))),
     ("p99 µs", |rounds| show(rounds, |figures| Some(figures.p99_us))),
     ("p99.9 µs", |rounds| show(rounds, |figures| Some(figures.p999_us))),
+    ("min/max", |rounds| show(rounds, |figures| Some(figures.fairness))),
     ("CPU µs", |rounds| show(rounds, |figures| Some(figures.cpu_us()))),
     ("user + system", |rounds| sum(rounds, |figures| figures.user_us, |figures| figures.system_us)),
     ("switches", |rounds| sum(rounds, |figures| figures.voluntary, |figures| figures.involuntary)),
@@ -25,32 +26,34 @@ const COLUMNS: [Column; 9] = [
 ];
 /// Present if they were counted.
 const SYSCALLS: Column = ("syscalls", |rounds| show(rounds, |figures| figures.syscalls));
+/// Present if there are slow clients.
+const SLOW: Column = ("slow p99 µs", |rounds| show(rounds, |figures| figures.slow_p99_us));
 
 impl Report {
-    /// Two tables per placement and number of connections: figures, and ratios to the peers.
+    /// Two tables per row of the plan: figures, and ratios to the peers.
     pub(super) fn server_tables(&self) -> Vec<Table> {
         let mut tables = Vec::new();
-        for &placement in &self.plan.placements {
-            for &connections in &self.plan.connections {
-                let belongs = |record: &&ServerRecord| {
-                    record.placement == placement && record.connections == connections
-                };
-                let group: Vec<&ServerRecord> = self.servers.iter().filter(belongs).collect();
-                if !group.is_empty() {
-                    tables.push(self.figures_table(placement, connections, &group));
-                    tables.push(ratio_table(connections, placement, &group));
-                }
+        for case in &self.plan.cases {
+            let belongs = |record: &&ServerRecord| record.case == *case;
+            let group: Vec<&ServerRecord> = self.servers.iter().filter(belongs).collect();
+            if !group.is_empty() {
+                tables.push(self.figures_table(case, &group));
+                tables.push(ratio_table(case, &group));
             }
         }
         tables
     }
 
-    fn figures_table(&self, placement: Placement, connections: usize, group: &[&ServerRecord]) -> Table {
-        let workers = placement.workers(self.plan.workers);
+    fn figures_table(&self, case: &Case, group: &[&ServerRecord]) -> Table {
+        let rate = group.iter().find_map(|record| record.rate);
+        let rate = rate.map_or_else(String::new, |rate| format!(" ({} requests/s)", figure(rate)));
         let title =
-            format!("{} · {} · workers: {workers}", connections_title(connections), placement.about());
-        let columns: Vec<Column> =
-            COLUMNS.into_iter().chain(self.plan.syscalls.then_some(SYSCALLS)).collect();
+            format!("{}{rate} · {} · workers: {}", case.title(), case.placement.about(), case.workers);
+        let columns: Vec<Column> = COLUMNS
+            .into_iter()
+            .chain((case.traffic == Traffic::Mixed).then_some(SLOW))
+            .chain(self.plan.syscalls.then_some(SYSCALLS))
+            .collect();
         let heads: Vec<&str> =
             std::iter::once("contestant").chain(columns.iter().map(|column| column.0)).collect();
         let mut table = Table::new(title, &heads);
@@ -92,8 +95,8 @@ fn sum(
     format!("{} + {}", median(left), median(right))
 }
 
-fn ratio_table(connections: usize, placement: Placement, group: &[&ServerRecord]) -> Table {
-    let title = format!("{} · {}: ratios", connections_title(connections), placement.name());
+fn ratio_table(case: &Case, group: &[&ServerRecord]) -> Table {
+    let title = format!("{} · {} · workers: {}: ratios", case.title(), case.placement.name(), case.workers);
     let columns = [
         "contestant",
         "requests/s × threads",
@@ -119,14 +122,6 @@ fn ratio_table(connections: usize, placement: Placement, group: &[&ServerRecord]
         table.row(cells);
     }
     table
-}
-
-fn connections_title(connections: usize) -> String {
-    if connections == 1 {
-        String::from("1 connection")
-    } else {
-        format!("{} connections", count(connections as u64))
-    }
 }
 
 /// Contestants of a group in the order of [`SERVERS`].

@@ -9,7 +9,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 
-use crate::compare::echo::{BUFFER, Session, Terms};
+use crate::compare::echo::{Session, Terms};
 
 /// Events taken from the kernel at a time.
 const EVENTS: usize = 256;
@@ -52,7 +52,7 @@ struct Loop {
 struct Connection {
     stream: TcpStream,
     session: Session,
-    buffer: Box<[u8; BUFFER]>,
+    buffer: Box<[u8]>,
     /// The reply not yet written is `buffer[written..length]`.
     written: usize,
     length: usize,
@@ -137,7 +137,7 @@ impl Loop {
             self.connections.len() - 1
         });
         epoll::add(&self.epoll, &stream, EventData::new_u64(slot as u64), EventFlags::IN)?;
-        let buffer = Box::new([0; BUFFER]);
+        let buffer = self.terms.buffer();
         self.connections[slot] = Some(Connection { stream, session, buffer, written: 0, length: 0 });
         Ok(())
     }

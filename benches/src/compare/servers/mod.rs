@@ -1,10 +1,15 @@
 //! The contestants of the server table, each in a file of its own.
+use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
 
 use super::echo::Terms;
+use crate::syscalls::SyscallCounter;
 
 mod epoll;
+mod go;
+mod http;
+mod monoio;
 mod shopfloor;
 mod smol;
 mod threads;
@@ -19,10 +24,34 @@ pub struct Server {
     pub about: &'static str,
     /// The least number of cores on which it makes sense.
     pub cores_min: usize,
-    /// Whether it takes part when it is not named.
-    pub by_default: bool,
-    /// Serves until an error of the listener; the calling thread may be used as it likes.
-    pub serve: fn(TcpListener, Terms) -> io::Result<()>,
+    /// When it takes part.
+    pub presence: Presence,
+    /// Gets ready what it needs, once for a run; an error says why it cannot take part.
+    pub prepare: fn() -> Result<(), String>,
+    /// Echoes.
+    pub echo: Serve,
+    /// Speaks HTTP, if it can.
+    pub http: Option<Serve>,
+}
+
+/// When a contestant takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// In every run.
+    Quick,
+    /// In a full run, or if it is named.
+    Full,
+    /// If it is named.
+    Named,
+}
+
+/// How a contestant serves: until an error of the listener.
+#[derive(Clone, Copy, Debug)]
+pub enum Serve {
+    /// In this process; the calling thread may be used as it likes.
+    Here(fn(TcpListener, Terms) -> io::Result<()>),
+    /// As another program that takes over this process; it returns if it cannot.
+    Program(fn(TcpListener, Terms, Option<SyscallCounter>) -> io::Result<Infallible>),
 }
 
 /// All contestants, in the order of the tables.
@@ -31,52 +60,97 @@ pub const SERVERS: &[Server] = &[
         name: "shopfloor",
         about: "work-stealing runtime",
         cores_min: 1,
-        by_default: true,
-        serve: shopfloor::serve,
+        presence: Presence::Quick,
+        prepare: ready,
+        echo: Serve::Here(shopfloor::serve),
+        http: Some(Serve::Here(shopfloor::serve_http)),
     },
     Server {
         name: "shopfloor-no-spin",
         about: "the same, whose workers sleep in the driver at once",
         cores_min: 1,
-        by_default: false,
-        serve: shopfloor::serve_without_spin,
+        presence: Presence::Named,
+        prepare: ready,
+        echo: Serve::Here(shopfloor::serve_without_spin),
+        http: None,
     },
     Server {
         name: "threads",
         about: "std, one OS thread per connection",
         cores_min: 1,
-        by_default: true,
-        serve: threads::serve,
+        presence: Presence::Quick,
+        prepare: ready,
+        echo: Serve::Here(threads::serve),
+        http: None,
     },
     Server {
         name: "tokio",
         about: "multi-threaded runtime",
         cores_min: 1,
-        by_default: true,
-        serve: tokio::serve,
+        presence: Presence::Quick,
+        prepare: ready,
+        echo: Serve::Here(tokio::serve),
+        http: Some(Serve::Here(tokio::serve_http)),
     },
     Server {
         name: "smol",
         about: "one executor thread per worker",
         cores_min: 1,
-        by_default: true,
-        serve: smol::serve,
+        presence: Presence::Quick,
+        prepare: ready,
+        echo: Serve::Here(smol::serve),
+        http: None,
+    },
+    Server {
+        name: "monoio",
+        about: "a thread per worker with an epoll of its own, no stealing",
+        cores_min: 1,
+        presence: Presence::Full,
+        prepare: ready,
+        echo: Serve::Here(monoio::serve_by_epoll),
+        http: None,
+    },
+    Server {
+        name: "monoio-uring",
+        about: "the same on io_uring",
+        cores_min: 1,
+        presence: Presence::Full,
+        prepare: monoio::has_uring,
+        echo: Serve::Here(monoio::serve_by_uring),
+        http: None,
+    },
+    Server {
+        name: "go",
+        about: "goroutines, GOMAXPROCS as many as workers; HTTP by its own net/http",
+        cores_min: 1,
+        presence: Presence::Full,
+        prepare: go::build,
+        echo: Serve::Program(go::become_echo),
+        http: Some(Serve::Program(go::become_http)),
     },
     Server {
         name: "epoll-1",
         about: "no runtime: one thread in an epoll loop",
         cores_min: 1,
-        by_default: true,
-        serve: epoll::serve_with_one_thread,
+        presence: Presence::Quick,
+        prepare: ready,
+        echo: Serve::Here(epoll::serve_with_one_thread),
+        http: None,
     },
     Server {
         name: "epoll-2",
         about: "no runtime: two threads, each with its own epoll loop",
         cores_min: 2,
-        by_default: true,
-        serve: epoll::serve_with_two_threads,
+        presence: Presence::Quick,
+        prepare: ready,
+        echo: Serve::Here(epoll::serve_with_two_threads),
+        http: None,
     },
 ];
+
+fn ready() -> Result<(), String> {
+    Ok(())
+}
 
 /// The contestant called `name`.
 pub fn server(name: &str) -> Option<&'static Server> {
@@ -90,17 +164,21 @@ mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use super::SERVERS;
+    use super::{SERVERS, Serve};
     use crate::compare::echo::{self, Ledger, Terms};
 
     #[test]
     fn every_server_echoes_whatever_the_pieces_and_closes_its_books() {
         for server in SERVERS {
+            // Another program cannot take over the tests: a run of `compare` tries that one.
+            let Serve::Here(serve) = server.echo else { continue };
+            if (server.prepare)().is_err() {
+                continue;
+            }
             let ledger = Arc::new(Ledger::default());
-            let terms = Terms { workers: 2, work_steps: 10, ledger: Arc::clone(&ledger) };
+            let terms = Terms { workers: 2, message: 64, work_steps: 10, ledger: Arc::clone(&ledger) };
             let listener = echo::listen().unwrap();
             let address = listener.local_addr().unwrap();
-            let serve = server.serve;
             // Serves until the test process ends: a server has no other way to stop.
             std::thread::spawn(move || serve(listener, terms));
             // More than the socket buffers hold, so that replies back up and writes are cut short.
@@ -122,7 +200,7 @@ mod tests {
             }
             let totals = ledger.totals();
             assert_eq!(totals.errors, 0, "{}: {:?}", server.name, totals.first_error);
-            assert_eq!(totals.requests as usize, sent.len() / echo::MESSAGE, "{}", server.name);
+            assert_eq!(totals.requests as usize, sent.len() / 64, "{}", server.name);
         }
     }
 }

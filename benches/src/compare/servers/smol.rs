@@ -4,7 +4,7 @@ use std::io;
 use smol::Async;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::compare::echo::{BUFFER, Session, Terms};
+use crate::compare::echo::{Session, Terms};
 use crate::runtimes::Runtime;
 use crate::runtimes::smol::Smol;
 
@@ -18,20 +18,23 @@ async fn accept(listener: std::net::TcpListener, terms: Terms) -> io::Result<()>
     loop {
         let (stream, _) = listener.accept().await?;
         let session = Session::open(&terms, stream.get_ref())?;
-        Smol::spawn_detached(handle(stream, session));
+        Smol::spawn_detached(handle(stream, session, terms.buffer()));
     }
 }
 
-async fn handle(mut stream: Async<std::net::TcpStream>, mut session: Session) {
-    if let Err(error) = echo(&mut stream, &mut session).await {
+async fn handle(mut stream: Async<std::net::TcpStream>, mut session: Session, mut buffer: Box<[u8]>) {
+    if let Err(error) = echo(&mut stream, &mut session, &mut buffer).await {
         session.failed(&error);
     }
 }
 
-async fn echo(stream: &mut Async<std::net::TcpStream>, session: &mut Session) -> io::Result<()> {
-    let mut buffer = [0; BUFFER];
+async fn echo(
+    stream: &mut Async<std::net::TcpStream>,
+    session: &mut Session,
+    buffer: &mut [u8],
+) -> io::Result<()> {
     loop {
-        let length = stream.read(&mut buffer).await?;
+        let length = stream.read(buffer).await?;
         if length == 0 {
             return Ok(());
         }

@@ -2,27 +2,27 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use crate::compare::echo::{BUFFER, Session, Terms};
+use crate::compare::echo::{Session, Terms};
 
 /// Accepts on the calling thread.
 pub(super) fn serve(listener: TcpListener, terms: Terms) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept()?;
         let session = Session::open(&terms, &stream)?;
-        std::thread::Builder::new().spawn(move || handle(stream, session))?;
+        let buffer = terms.buffer();
+        std::thread::Builder::new().spawn(move || handle(stream, session, buffer))?;
     }
 }
 
-fn handle(mut stream: TcpStream, mut session: Session) {
-    if let Err(error) = echo(&mut stream, &mut session) {
+fn handle(mut stream: TcpStream, mut session: Session, mut buffer: Box<[u8]>) {
+    if let Err(error) = echo(&mut stream, &mut session, &mut buffer) {
         session.failed(&error);
     }
 }
 
-fn echo(stream: &mut TcpStream, session: &mut Session) -> io::Result<()> {
-    let mut buffer = [0; BUFFER];
+fn echo(stream: &mut TcpStream, session: &mut Session, buffer: &mut [u8]) -> io::Result<()> {
     loop {
-        let length = stream.read(&mut buffer)?;
+        let length = stream.read(buffer)?;
         if length == 0 {
             return Ok(());
         }
