@@ -2,8 +2,7 @@
 //! come, or at a rate of its own, as the traffic wants it. Every byte of every reply is checked.
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -13,7 +12,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 
 use connection::Connection;
-use pace::{Arrivals, Pieces};
+use pace::{Alarm, Arrivals, Pieces};
 use wire::Wire;
 
 use super::case::Traffic;
@@ -28,6 +27,8 @@ mod wire;
 
 /// Events taken from the kernel at a time.
 const EVENTS: usize = 1024;
+/// Event data of the alarm; connections have their index.
+const ALARM: u64 = u64::MAX;
 /// Bytes read from a connection at a time.
 const READ: usize = 64 << 10;
 /// Bytes that a streaming connection keeps under way, in messages.
@@ -91,6 +92,8 @@ struct Load {
     epoll: OwnedFd,
     /// The busy ones, then the idle ones.
     connections: Vec<Connection>,
+    alarm: Alarm,
+    is_alarmed: bool,
     arrivals: Option<Arrivals>,
     pieces: Pieces,
     buffer: Vec<u8>,
@@ -110,9 +113,6 @@ struct Load {
 
 impl Load {
     fn connect(plan: &LoadPlan) -> Result<Self, String> {
-        // A held rate means moments that are much closer to each other than the kernel's usual slack.
-        let least = NonZeroU64::new(1);
-        rustix::thread::set_current_timer_slack(least).map_err(|error| error.to_string())?;
         let histogram =
             || Histogram::new_with_bounds(1, LATENCY_MAX_NS, 3).map_err(|error| error.to_string());
         let wire = match plan.traffic {
@@ -124,6 +124,8 @@ impl Load {
             plan: *plan,
             epoll: epoll::create(CreateFlags::CLOEXEC).map_err(|error| error.to_string())?,
             connections: (0..all).map(|index| Connection::new(wire, index)).collect(),
+            alarm: Alarm::new().map_err(|error| error.to_string())?,
+            is_alarmed: false,
             arrivals: None,
             pieces: Pieces::default(),
             buffer: vec![0; READ],
@@ -137,6 +139,8 @@ impl Load {
             is_draining: false,
             open: all,
         };
+        epoll::add(&load.epoll, load.alarm.as_fd(), EventData::new_u64(ALARM), EventFlags::IN)
+            .map_err(|error| error.to_string())?;
         if plan.traffic != Traffic::Storm {
             for index in 0..all {
                 load.open(index).map_err(|error| format!("connection {index}: {error}"))?;
@@ -246,15 +250,20 @@ impl Load {
             if now - last_event > self.plan.silence_max {
                 return Err(format!("no reply within {} s", self.plan.silence_max.as_secs_f64()));
             }
-            let until = self.act_of_itself(now).unwrap_or(end).min(end);
+            let next = self.act_of_itself(now);
+            // The last alarm would go on telling of itself if there were none after it.
+            if next.is_some() || self.is_alarmed {
+                self.is_alarmed = next.is_some();
+                self.alarm.set(next.unwrap_or(end)).map_err(|error| error.to_string())?;
+            }
             events.clear();
-            let patience = until.saturating_duration_since(now).min(self.plan.silence_max);
+            let patience = (end - now).min(self.plan.silence_max);
             let timeout = Timespec::try_from(patience).expect("seconds fit");
             match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.to_string()),
             }
-            for event in &events {
+            for event in events.iter().filter(|event| event.data.u64() != ALARM) {
                 let index = usize::try_from(event.data.u64()).expect("indices are small");
                 last_event = Instant::now();
                 self.attempt(index, |load| load.answer(index, event.flags, last_event));

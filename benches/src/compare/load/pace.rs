@@ -1,6 +1,41 @@
 //! When clients act of themselves, not because a reply has come.
 use std::collections::VecDeque;
+use std::io;
+use std::num::NonZeroU64;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
+
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
+
+/// Makes an epoll return at a moment, to which its own timeout is too coarse: it counts in ms.
+#[derive(Debug)]
+pub(super) struct Alarm(OwnedFd);
+
+impl Alarm {
+    pub(super) fn new() -> io::Result<Self> {
+        // Moments may be much closer to each other than the kernel's usual slack.
+        rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        Ok(Self(rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)?))
+    }
+
+    /// Goes off at `moment`; an earlier alarm, and the sign that it went off, are forgotten.
+    pub(super) fn set(&self, moment: Instant) -> io::Result<()> {
+        // A time of zero would mean never.
+        let delay = moment.saturating_duration_since(Instant::now()).max(Duration::from_nanos(1));
+        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let delay = Timespec::try_from(delay).map_err(io::Error::other)?;
+        let once = Itimerspec { it_interval: never, it_value: delay };
+        rustix::time::timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &once)?;
+        Ok(())
+    }
+}
+
+impl AsFd for Alarm {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 /// A slow client waits so long between two pieces of a message.
 const PAUSE: Duration = Duration::from_millis(1);
