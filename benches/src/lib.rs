@@ -1,5 +1,5 @@
 //! What the measuring programs share: `compare` (servers, and tasks against OS threads) and `micro` (paired micro
-//! benches). Each measurement runs in a process of its own, so that no contestant inherits another one's heap,
+//! benches); and `simulate`, which measures nothing. Each measurement runs in a process of its own, so that no contestant inherits another one's heap,
 //! threads or warm caches.
 #![allow(
     clippy::disallowed_types,
@@ -12,6 +12,7 @@ pub mod machine;
 pub mod micro;
 pub mod os;
 pub mod runtimes;
+pub mod simulation;
 pub mod stats;
 pub mod syscalls;
 pub mod table;
