@@ -118,7 +118,7 @@ check target:
 compare *arguments:
     cargo run --release -p shopfloor-benches --bin compare -- {{ arguments }}
 
-# The micro benches, paired with other runtimes.
+# The micro benches, paired with other runtimes; `just micro --instructions` counts by callgrind (valgrind) instead.
 micro *arguments:
     cargo run --release -p shopfloor-benches --bin micro -- {{ arguments }}
 

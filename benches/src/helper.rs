@@ -46,10 +46,32 @@ impl Helper {
     /// # Errors
     /// If the process cannot be started.
     pub fn start(name: impl Into<String>, arguments: &[String], life: Duration) -> Result<Self, String> {
+        Self::start_under(&[], name, arguments, life)
+    }
+
+    /// The same with the words of `program` before the path of this binary: a program that runs another one in its
+    /// own process, as valgrind does.
+    ///
+    /// # Errors
+    /// If the process cannot be started.
+    pub fn start_under(
+        program: &[String],
+        name: impl Into<String>,
+        arguments: &[String],
+        life: Duration,
+    ) -> Result<Self, String> {
         let name = name.into();
         let cannot = |error: io::Error| format!("{name}: cannot start: {error}");
         let binary = std::env::current_exe().map_err(cannot)?;
-        let mut child = Command::new(binary)
+        let mut command = match program {
+            [] => Command::new(binary),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(binary);
+                command
+            }
+        };
+        let mut child = command
             .args(arguments)
             .env(LIFE, format!("{} {}", std::process::id(), life.as_secs().max(1)))
             .stdin(Stdio::piped())

@@ -1,12 +1,14 @@
 //! Paired micro benches: the same workloads on several runtimes, one process each, in turn.
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
 use shopfloor_benches::helper;
-use shopfloor_benches::micro::options::{ChildCommand, Cli, MeasureArguments, Options};
-use shopfloor_benches::micro::{run, workloads};
+use shopfloor_benches::machine::Machine;
+use shopfloor_benches::micro::instructions;
+use shopfloor_benches::micro::options::{Cli, MeasureArguments, MicroCommand, Options};
+use shopfloor_benches::micro::report::Report;
+use shopfloor_benches::micro::run;
 
 /// A measurement failed, or the results could not be written.
 const FAILED: u8 = 1;
@@ -15,29 +17,35 @@ const MISUSED: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.child {
-        Some(ChildCommand::Measure(arguments)) => {
-            if let Err(error) = helper::begin() {
-                return complain(MISUSED, &error);
-            }
-            match measure(&arguments) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    helper::say_failed(error);
-                    ExitCode::from(FAILED)
-                }
-            }
-        }
+    match cli.command {
+        Some(MicroCommand::Measure(arguments)) => measure(&arguments),
+        None if cli.options.instructions => count_instructions(&cli.options),
         None => compare(&cli.options),
     }
 }
 
-fn measure(arguments: &MeasureArguments) -> Result<(), String> {
-    let MeasureArguments { runtime, workload, workers, time_ms } = arguments;
-    let entries = workloads::entries_on(runtime).ok_or_else(|| format!("no runtime {runtime:?}"))?;
-    let entry = entries.iter().find(|entry| entry.name == workload);
-    let entry = entry.ok_or_else(|| format!("no workload {workload:?}"))?;
-    helper::say((entry.run)(*workers, Duration::from_millis(*time_ms)))
+fn measure(arguments: &MeasureArguments) -> ExitCode {
+    if let Err(error) = helper::begin() {
+        return complain(MISUSED, &error);
+    }
+    match run::measure_here(arguments).and_then(helper::say) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            helper::say_failed(error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn count_instructions(options: &Options) -> ExitCode {
+    let plan = match options.plan() {
+        Ok(plan) => plan,
+        Err(error) => return complain(MISUSED, &error),
+    };
+    match instructions::report(&plan, &options.profiles) {
+        Ok((text, failures)) => finish(&text, &failures),
+        Err(error) => complain(FAILED, &error),
+    }
 }
 
 fn compare(options: &Options) -> ExitCode {
@@ -45,10 +53,8 @@ fn compare(options: &Options) -> ExitCode {
         Ok(plan) => plan,
         Err(error) => return complain(MISUSED, &error),
     };
-    let report = run::run(plan);
-    if let Err(error) = std::io::stdout().write_all(report.text().as_bytes()) {
-        return complain(FAILED, &format!("standard output: {error}"));
-    }
+    let records = run::run(&plan);
+    let report = Report { machine: Machine::look(), plan, records };
     if let Some(path) = &options.json {
         let written =
             serde_json::to_string_pretty(&report).map_err(|error| error.to_string()).and_then(|text| {
@@ -58,7 +64,13 @@ fn compare(options: &Options) -> ExitCode {
             return complain(FAILED, &error);
         }
     }
-    let failures = report.failures();
+    finish(&report.text(), &report.failures())
+}
+
+fn finish(text: &str, failures: &[String]) -> ExitCode {
+    if let Err(error) = std::io::stdout().write_all(text.as_bytes()) {
+        return complain(FAILED, &format!("standard output: {error}"));
+    }
     if failures.is_empty() { ExitCode::SUCCESS } else { complain(FAILED, &failures.join("\n")) }
 }
 

@@ -1,5 +1,8 @@
 //! `micro`: the same workload source on several runtimes, process by process in turn, compared pair by pair.
 
+pub mod instructions;
 pub mod options;
+pub mod report;
+pub mod row;
 pub mod run;
 pub mod workloads;

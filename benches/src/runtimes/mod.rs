@@ -16,6 +16,12 @@ pub trait Runtime: 'static {
     /// What `spawn` returns: resolves to the output of the task, panics if the task panicked.
     type Join<T: Send + 'static>: Future<Output = T> + Send + Unpin + 'static;
 
+    /// Starts `workers` workers and runs `root` on the calling thread, which is none of them.
+    ///
+    /// # Panics
+    /// If the runtime cannot be started, or `root` panics.
+    fn block_on<F: Future>(workers: usize, root: F) -> F::Output;
+
     /// Starts `workers` workers, runs `root` as a task on one of them and returns its output.
     ///
     /// # Panics
@@ -23,7 +29,10 @@ pub trait Runtime: 'static {
     fn run<F>(workers: usize, root: F) -> F::Output
     where
         F: Future + Send + 'static,
-        F::Output: Send + 'static;
+        F::Output: Send + 'static,
+    {
+        Self::block_on(workers, async { Self::spawn(root).await })
+    }
 
     /// Starts a task from inside the runtime.
     fn spawn<F>(future: F) -> Self::Join<F::Output>
@@ -47,6 +56,14 @@ pub trait ForRuntime {
     /// Runs it on `R`.
     fn on<R: Runtime>(self) -> Self::Output;
 }
+
+/// rayon's pool, which is no runtime, but can do some of the same.
+pub const RAYON: &str = "rayon";
+/// Threads of the operating system.
+pub const THREADS: &str = "threads";
+
+/// Whoever has a row somewhere, in the order of the tables.
+pub const CONTESTANTS: [&str; 5] = [NAMES[0], NAMES[1], NAMES[2], RAYON, THREADS];
 
 /// Names of all runtimes, in the order of the tables.
 pub const NAMES: [&str; 3] = [shopfloor::Shopfloor::NAME, tokio::Tokio::NAME, smol::Smol::NAME];

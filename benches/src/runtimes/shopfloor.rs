@@ -26,17 +26,13 @@ impl Runtime for Shopfloor {
     const NAME: &str = "shopfloor";
     type Join<T: Send + 'static> = Joined<T>;
 
-    fn run<F>(workers: usize, root: F) -> F::Output
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
+    fn block_on<F: Future>(workers: usize, root: F) -> F::Output {
         let runtime = shopfloor::runtime::Builder::new_multi_thread()
             .worker_threads(workers)
             .enable_all()
             .build()
             .expect("shopfloor starts");
-        runtime.block_on(async { Self::spawn(root).await })
+        runtime.block_on(root)
     }
 
     fn spawn<F>(future: F) -> Joined<F::Output>

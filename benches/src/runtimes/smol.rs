@@ -13,11 +13,7 @@ impl Runtime for Smol {
     const NAME: &str = "smol";
     type Join<T: Send + 'static> = smol::Task<T>;
 
-    fn run<F>(workers: usize, root: F) -> F::Output
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
+    fn block_on<F: Future>(workers: usize, root: F) -> F::Output {
         let (stop, stopped) = smol::channel::bounded::<()>(1);
         std::thread::scope(|scope| {
             for _ in 0..workers {
@@ -25,9 +21,9 @@ impl Runtime for Smol {
                 // The workers run until the channel closes, which is why they receive an error.
                 scope.spawn(move || smol::block_on(EXECUTOR.run(stopped.recv())).expect_err("nobody sends"));
             }
-            // Moved in, so that the workers stop even if the root task panics.
+            // Moved in, so that the workers stop even if the root panics.
             let _stop = stop;
-            smol::block_on(EXECUTOR.spawn(root))
+            smol::block_on(root)
         })
     }
 

@@ -26,17 +26,13 @@ impl Runtime for Tokio {
     const NAME: &str = "tokio";
     type Join<T: Send + 'static> = Joined<T>;
 
-    fn run<F>(workers: usize, root: F) -> F::Output
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
+    fn block_on<F: Future>(workers: usize, root: F) -> F::Output {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers)
             .enable_all()
             .build()
             .expect("tokio's runtime starts");
-        runtime.block_on(async { Self::spawn(root).await })
+        runtime.block_on(root)
     }
 
     fn spawn<F>(future: F) -> Joined<F::Output>

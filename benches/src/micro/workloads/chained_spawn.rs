@@ -6,32 +6,33 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::Workload;
+use crate::micro::row::{Effort, Workload};
 use crate::runtimes::Runtime;
+
+const LINKS: u64 = 1000;
 
 pub(super) struct ChainedSpawn;
 
 impl Workload for ChainedSpawn {
     const NAME: &str = "chained_spawn";
     const OPERATION: &str = "one link of a chain of 1000 tasks, each started by the one before";
-    const OPERATIONS: u64 = 1000;
 
-    async fn batch<R: Runtime>() {
+    async fn batch<R: Runtime>(_: Effort) -> u64 {
         let (done, all_done) = oneshot::channel();
-        spawn_link::<R>(done, Self::OPERATIONS - 1);
-        all_done.await.expect("the last link sends");
+        spawn_link::<R>(done, 1);
+        all_done.await.expect("the last link sends")
     }
 }
 
-/// Starts the next link; the last one tells the root.
-fn spawn_link<R: Runtime>(done: oneshot::Sender<()>, left: u64) {
-    R::spawn_detached(Link::<R> { done: Some(done), left, runtime: PhantomData });
+/// Starts the next link; the last one tells the root its number.
+fn spawn_link<R: Runtime>(done: oneshot::Sender<u64>, number: u64) {
+    R::spawn_detached(Link::<R> { done: Some(done), number, runtime: PhantomData });
 }
 
 /// Written by hand, because an `async fn` that starts itself would have a type without end.
 struct Link<R> {
-    done: Option<oneshot::Sender<()>>,
-    left: u64,
+    done: Option<oneshot::Sender<u64>>,
+    number: u64,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -40,10 +41,10 @@ impl<R: Runtime> Future for Link<R> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         let done = self.done.take().expect("a finished link is not polled again");
-        if self.left == 0 {
-            done.send(()).expect("the root waits for it");
+        if self.number == LINKS {
+            done.send(self.number).expect("the root waits for it");
         } else {
-            spawn_link::<R>(done, self.left - 1);
+            spawn_link::<R>(done, self.number + 1);
         }
         Poll::Ready(())
     }

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Workload;
+use crate::micro::row::{Effort, Workload};
 use crate::runtimes::Runtime;
 
+const PAIRS: u64 = 1000;
 const ALIVE: &str = "the partner waits for it";
 
 pub(super) struct PingPong;
@@ -15,12 +16,11 @@ pub(super) struct PingPong;
 impl Workload for PingPong {
     const NAME: &str = "ping_pong";
     const OPERATION: &str = "a pair of tasks, started, one message each way by oneshot, 1000 pairs at once";
-    const OPERATIONS: u64 = 1000;
 
-    async fn batch<R: Runtime>() {
-        let left = Arc::new(AtomicU64::new(Self::OPERATIONS));
+    async fn batch<R: Runtime>(_: Effort) -> u64 {
+        let left = Arc::new(AtomicU64::new(PAIRS));
         let (done, mut all_done) = mpsc::channel(1);
-        for _ in 0..Self::OPERATIONS {
+        for _ in 0..PAIRS {
             let (left, done) = (Arc::clone(&left), done.clone());
             R::spawn_detached(async move {
                 exchange::<R>().await;
@@ -30,6 +30,7 @@ impl Workload for PingPong {
             });
         }
         all_done.recv().await.expect("the last pair sends");
+        PAIRS - left.load(Ordering::Relaxed)
     }
 }
 

@@ -1,18 +1,38 @@
-//! A task starts a thousand empty tasks, then joins all of them.
-use super::Workload;
+//! A thousand empty tasks are started, then all of them joined.
+use crate::micro::row::{Effort, Place, Workload};
 use crate::runtimes::Runtime;
 
-pub(super) struct SpawnJoin;
+const TASKS: u64 = 1000;
 
-impl Workload for SpawnJoin {
+pub(super) struct Inside;
+
+impl Workload for Inside {
     const NAME: &str = "spawn_join";
     const OPERATION: &str = "one of 1000 tasks started from a worker and joined";
-    const OPERATIONS: u64 = 1000;
 
-    async fn batch<R: Runtime>() {
-        let tasks: Vec<R::Join<()>> = (0..Self::OPERATIONS).map(|_| R::spawn(async {})).collect();
-        for task in tasks {
-            task.await;
-        }
+    async fn batch<R: Runtime>(_: Effort) -> u64 {
+        spawn_and_join::<R>().await
     }
+}
+
+pub(super) struct Outside;
+
+impl Workload for Outside {
+    const NAME: &str = "spawn_join_outside";
+    const OPERATION: &str = "one of 1000 tasks started from the thread of block_on and joined";
+    const PLACE: Place = Place::Outside;
+
+    async fn batch<R: Runtime>(_: Effort) -> u64 {
+        spawn_and_join::<R>().await
+    }
+}
+
+async fn spawn_and_join<R: Runtime>() -> u64 {
+    let tasks: Vec<R::Join<()>> = (0..TASKS).map(|_| R::spawn(async {})).collect();
+    let mut joined = 0;
+    for task in tasks {
+        task.await;
+        joined += 1;
+    }
+    joined
 }
