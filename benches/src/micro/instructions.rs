@@ -24,20 +24,21 @@ const STEPS_PER_US: u64 = 700;
 #[derive(Debug)]
 pub struct InstructionCounter {
     profiles: PathBuf,
+    operations: u64,
 }
 
 impl InstructionCounter {
-    /// A counter, if there is a valgrind to count with.
+    /// A counter, if there is a valgrind to count with. A test counts a fraction of the operations.
     ///
     /// # Errors
-    /// If valgrind does not run, or the directory cannot be made. The error says what to do.
-    pub fn new(profiles: &Path) -> Result<Self, String> {
+    /// If valgrind does not run, or the directory cannot be made; the error says what to do.
+    pub fn new(profiles: &Path, shrink: u64) -> Result<Self, String> {
         let version = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
         if !version.is_ok_and(|status| status.success()) {
             return Err(String::from("counting instructions needs valgrind: apt-get install valgrind"));
         }
         std::fs::create_dir_all(profiles).map_err(|error| format!("{}: {error}", profiles.display()))?;
-        Ok(Self { profiles: profiles.to_owned() })
+        Ok(Self { profiles: profiles.to_owned(), operations: OPERATIONS / shrink })
     }
 
     /// Instructions of the whole process per operation of `row` on `contestant`.
@@ -55,7 +56,7 @@ impl InstructionCounter {
             shrink: 1,
         };
         let in_a_batch = measure(&arguments(1))?.operations;
-        let batches = OPERATIONS.div_ceil(in_a_batch);
+        let batches = self.operations.div_ceil(in_a_batch).max(1);
         let (few, few_operations) = self.count(&arguments(batches))?;
         let (many, many_operations) = self.count(&arguments(2 * batches))?;
         let operations = many_operations.checked_sub(few_operations).filter(|&operations| operations > 0);
@@ -90,7 +91,7 @@ fn total(profile: &str) -> Option<u64> {
 /// # Errors
 /// If nothing can be counted on this machine.
 pub fn report(plan: &Plan, profiles: &Path) -> Result<(String, Vec<String>), String> {
-    let counter = InstructionCounter::new(profiles)?;
+    let counter = InstructionCounter::new(profiles, plan.shrink)?;
     let first = &plan.contestants[0];
     let ratio = format!("{first} / this");
     let mut table =

@@ -1,6 +1,7 @@
 //! `micro`: the same workload source on several runtimes, process by process in turn, compared pair by pair.
 
 pub mod instructions;
+pub mod lateness;
 pub mod options;
 pub mod report;
 pub mod row;

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::work;
 use crate::os::Usage;
+use crate::runtimes::Runtime;
 use crate::runtimes::shopfloor::Shopfloor;
 use crate::runtimes::smol::Smol;
 use crate::runtimes::tokio::Tokio;
-use crate::runtimes::{RAYON, Runtime, THREADS};
 
 /// How much of a row one process does.
 #[derive(Clone, Copy, Debug)]
@@ -148,57 +148,35 @@ pub struct Row {
 impl Row {
     /// The workload on every runtime.
     pub fn repeated<W: Workload>() -> Self {
-        Self {
-            name: W::NAME,
-            operation: W::OPERATION,
-            kind: Kind::Cost,
-            is_countable: true,
-            is_parallel: false,
-            contestants: vec![
-                (Shopfloor::NAME, repeated::<Shopfloor, W>),
-                (Tokio::NAME, repeated::<Tokio, W>),
-                (Smol::NAME, repeated::<Smol, W>),
-            ],
-        }
+        Self::countable(W::NAME, W::OPERATION)
+            .and(Shopfloor::NAME, repeated::<Shopfloor, W>)
+            .and(Tokio::NAME, repeated::<Tokio, W>)
+            .and(Smol::NAME, repeated::<Smol, W>)
     }
 
     /// The observation on every runtime.
     pub fn observed<O: Observation>() -> Self {
-        Self {
-            name: O::NAME,
-            operation: O::OPERATION,
-            kind: O::KIND,
-            is_countable: false,
-            is_parallel: false,
-            contestants: vec![
-                (Shopfloor::NAME, O::observe::<Shopfloor>),
-                (Tokio::NAME, O::observe::<Tokio>),
-                (Smol::NAME, O::observe::<Smol>),
-            ],
-        }
+        let row = Self { kind: O::KIND, is_countable: false, ..Self::countable(O::NAME, O::OPERATION) };
+        row.and(Shopfloor::NAME, O::observe::<Shopfloor>)
+            .and(Tokio::NAME, O::observe::<Tokio>)
+            .and(Smol::NAME, O::observe::<Smol>)
     }
 
-    /// With rayon.
-    pub fn and_rayon(mut self, run: Run) -> Self {
-        self.contestants.push((RAYON, run));
-        self
+    /// A row of batches that nobody runs yet.
+    pub fn countable(name: &'static str, operation: &'static str) -> Self {
+        let (is_countable, is_parallel) = (true, false);
+        Self { name, operation, kind: Kind::Cost, is_countable, is_parallel, contestants: Vec::new() }
     }
 
-    /// With OS threads.
-    pub fn and_threads(mut self, run: Run) -> Self {
-        self.contestants.push((THREADS, run));
+    /// With one more contestant.
+    pub fn and(mut self, contestant: &'static str, run: Run) -> Self {
+        self.contestants.push((contestant, run));
         self
     }
 
     /// As one that is about what a second worker brings.
     pub fn parallel(mut self) -> Self {
         self.is_parallel = true;
-        self
-    }
-
-    /// Without a runtime that has nothing of the kind.
-    pub fn without(mut self, contestant: &str) -> Self {
-        self.contestants.retain(|(name, _)| *name != contestant);
         self
     }
 
@@ -209,25 +187,42 @@ impl Row {
 }
 
 fn repeated<R: Runtime, W: Workload>(effort: Effort) -> Measurement {
+    repeated_in::<R, _>(effort, W::PLACE, W::batch::<R>)
+}
+
+/// Repeats `batch`, which returns how many operations it saw done, on `R`.
+pub fn repeated_in<R, F>(
+    effort: Effort,
+    place: Place,
+    batch: impl Fn(Effort) -> F + Send + Sync + 'static,
+) -> Measurement
+where
+    R: Runtime,
+    F: Future<Output = u64> + Send,
+{
     let root = async move {
         if let Amount::Time(time) = effort.amount {
             // Heap, queues and branch predictors are warm after a tenth of the time.
-            repeat::<R, W>(Effort { amount: Amount::Time(time / 10), ..effort }).await;
+            repeat(effort, Amount::Time(time / 10), &batch).await;
         }
         let stopwatch = Stopwatch::start();
-        let operations = repeat::<R, W>(effort).await;
+        let operations = repeat(effort, effort.amount, &batch).await;
         stopwatch.cost(operations)
     };
-    match W::PLACE {
+    match place {
         Place::Worker => R::run(effort.workers, root),
         Place::Outside => R::block_on(effort.workers, root),
     }
 }
 
-async fn repeat<R: Runtime, W: Workload>(effort: Effort) -> u64 {
-    let mut progress = Progress::start(effort.amount);
+async fn repeat<F: Future<Output = u64>>(
+    effort: Effort,
+    amount: Amount,
+    batch: &impl Fn(Effort) -> F,
+) -> u64 {
+    let mut progress = Progress::start(amount);
     while progress.goes_on() {
-        progress.did(W::batch::<R>(effort).await);
+        progress.did(batch(effort).await);
     }
     progress.operations
 }

@@ -1,5 +1,6 @@
 //! The runtimes under test behind one small trait, so that all of them run the same workload source.
 use std::future::Future;
+use std::time::Duration;
 
 pub mod shopfloor;
 pub mod smol;
@@ -47,6 +48,29 @@ pub trait Runtime: 'static {
 
     /// Lets other tasks run first.
     fn yield_now() -> impl Future<Output = ()> + Send;
+
+    /// Ends after `duration`.
+    fn sleep(duration: Duration) -> impl Future + Send;
+
+    /// Runs `job` on a thread that may block.
+    fn spawn_blocking<T: Send + 'static>(
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send;
+
+    /// Aborts a task; the future ends when the task has. smol aborts on the first poll of it.
+    fn abort<T: Send + 'static>(task: Self::Join<T>) -> impl Future<Output = ()> + Send;
+}
+
+/// A runtime with a set of tasks that are joined in the order in which they end.
+pub trait TaskSet: Runtime {
+    /// The set.
+    type Set: Default + Send;
+
+    /// Starts a task in it.
+    fn spawn_in(set: &mut Self::Set, future: impl Future<Output = u64> + Send + 'static);
+
+    /// The output of the next task that ends; `None` if the set is empty.
+    fn join_next(set: &mut Self::Set) -> impl Future<Output = Option<u64>> + Send;
 }
 
 /// A computation for any runtime: [`with_runtime`] picks the runtime by name.
@@ -80,6 +104,8 @@ pub fn with_runtime<C: ForRuntime>(name: &str, computation: C) -> Option<C::Outp
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{ForRuntime, NAMES, Runtime, with_runtime};
 
     struct Family;
@@ -93,14 +119,16 @@ mod tests {
                     R::yield_now().await;
                     sender.send(40).expect("the root task waits for it");
                 });
-                let joined = R::spawn(async { 2 });
-                joined.await + receiver.await.expect("the detached task runs")
+                R::abort(R::spawn(std::future::pending::<()>())).await;
+                R::sleep(Duration::from_micros(1)).await;
+                let joined = R::spawn(async { 1 }).await + R::spawn_blocking(|| 1).await;
+                joined + receiver.await.expect("the detached task runs")
             })
         }
     }
 
     #[test]
-    fn every_runtime_spawns_yields_and_joins() {
+    fn every_runtime_spawns_yields_sleeps_aborts_and_joins() {
         for name in NAMES {
             assert_eq!(with_runtime(name, Family), Some(42), "{name}");
         }

@@ -1,5 +1,6 @@
 //! smol: its executor run by a number of threads, which also drive its reactor.
 use std::future::Future;
+use std::time::Duration;
 
 use super::Runtime;
 
@@ -44,5 +45,19 @@ impl Runtime for Smol {
 
     fn yield_now() -> impl Future<Output = ()> + Send {
         smol::future::yield_now()
+    }
+
+    fn sleep(duration: Duration) -> impl Future + Send {
+        smol::Timer::after(duration)
+    }
+
+    fn spawn_blocking<T: Send + 'static>(
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send {
+        smol::unblock(job)
+    }
+
+    async fn abort<T: Send + 'static>(task: smol::Task<T>) {
+        assert!(task.cancel().await.is_none(), "an aborted task has no output");
     }
 }

@@ -2,8 +2,9 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use super::Runtime;
+use super::{Runtime, TaskSet};
 
 /// tokio's multi-threaded runtime with all drivers enabled, as servers use it.
 #[derive(Debug)]
@@ -52,5 +53,36 @@ impl Runtime for Tokio {
 
     fn yield_now() -> impl Future<Output = ()> + Send {
         tokio::task::yield_now()
+    }
+
+    fn sleep(duration: Duration) -> impl Future + Send {
+        tokio::time::sleep(duration)
+    }
+
+    fn spawn_blocking<T: Send + 'static>(
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send {
+        Joined(tokio::task::spawn_blocking(job))
+    }
+
+    fn abort<T: Send + 'static>(task: Joined<T>) -> impl Future<Output = ()> + Send {
+        task.0.abort();
+        async {
+            let result = task.0.await;
+            assert!(result.is_err_and(|error| error.is_cancelled()), "an aborted task has no output");
+        }
+    }
+}
+
+impl TaskSet for Tokio {
+    type Set = tokio::task::JoinSet<u64>;
+
+    fn spawn_in(set: &mut Self::Set, future: impl Future<Output = u64> + Send + 'static) {
+        set.spawn(future);
+    }
+
+    async fn join_next(set: &mut Self::Set) -> Option<u64> {
+        let joined = set.join_next().await?;
+        Some(joined.expect("tasks of a workload neither panic nor are aborted"))
     }
 }
