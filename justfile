@@ -1,5 +1,6 @@
 # The one list of commands: hosted CI, .ci/run and people call these recipes.
-# The checks need a Rust toolchain and a C compiler; `syscalls` and `faults` need strace (Linux).
+# The checks need a Rust toolchain and a C compiler; `syscalls` and `faults` need strace (Linux),
+# `guard` and `micro --instructions` valgrind.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
@@ -126,3 +127,9 @@ micro *arguments:
 syscalls contestant="shopfloor" connections="64" workers="2":
     cargo build --release -p shopfloor-benches --bin compare
     benches/syscalls {{ contestant }} {{ connections }} {{ workers }}
+
+# Fails if an operation of shopfloor needs more instructions, or a request more syscalls, than benches/ceilings.toml
+# allows (Linux on x86-64, valgrind, strace). Counts, not time: a busy machine does not disturb it.
+guard:
+    cargo build --release -p shopfloor-benches --bins
+    cargo run --release -p shopfloor-benches --bin micro -- guard benches/ceilings.toml

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use shopfloor_benches::helper;
 use shopfloor_benches::machine::Machine;
-use shopfloor_benches::micro::instructions;
-use shopfloor_benches::micro::options::{Cli, MeasureArguments, MicroCommand, Options};
+use shopfloor_benches::micro::guard::{self, Ceilings};
+use shopfloor_benches::micro::options::{Cli, GuardArguments, MeasureArguments, MicroCommand, Options};
 use shopfloor_benches::micro::report::Report;
-use shopfloor_benches::micro::run;
+use shopfloor_benches::micro::{instructions, run};
 
 /// A measurement failed, or the results could not be written.
 const FAILED: u8 = 1;
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
         Some(MicroCommand::Measure(arguments)) => measure(&arguments),
+        Some(MicroCommand::Guard(arguments)) => guard(&arguments),
         None if cli.options.instructions => count_instructions(&cli.options),
         None => compare(&cli.options),
     }
@@ -43,6 +44,17 @@ fn count_instructions(options: &Options) -> ExitCode {
         Err(error) => return complain(MISUSED, &error),
     };
     match instructions::report(&plan, &options.profiles) {
+        Ok((text, failures)) => finish(&text, &failures),
+        Err(error) => complain(FAILED, &error),
+    }
+}
+
+fn guard(arguments: &GuardArguments) -> ExitCode {
+    let ceilings = match Ceilings::read(&arguments.ceilings) {
+        Ok(ceilings) => ceilings,
+        Err(error) => return complain(MISUSED, &error),
+    };
+    match guard::check(&ceilings, &arguments.profiles) {
         Ok((text, failures)) => finish(&text, &failures),
         Err(error) => complain(FAILED, &error),
     }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::workloads;
 use crate::runtimes::{CONTESTANTS, NAMES};
 
+/// Where callgrind's profiles are left unless told otherwise.
+const PROFILES: &str = "target/callgrind";
+
 /// Paired micro benches: the same workloads on several runtimes, in turn.
 #[derive(Debug, Parser)]
 #[command(name = "micro", args_conflicts_with_subcommands = true)]
@@ -25,6 +28,18 @@ pub enum MicroCommand {
     /// Measures one row on one contestant, as a child process.
     #[command(hide = true)]
     Measure(MeasureArguments),
+    /// Counts what has a ceiling, and fails if a count is above it.
+    Guard(GuardArguments),
+}
+
+/// Arguments of `micro guard`.
+#[derive(Clone, Debug, Args)]
+pub struct GuardArguments {
+    /// The file of ceilings.
+    pub ceilings: PathBuf,
+    /// Where callgrind's profiles are left.
+    #[arg(long, value_name = "DIRECTORY", default_value = PROFILES)]
+    pub profiles: PathBuf,
 }
 
 /// Arguments of `micro measure`.
@@ -95,7 +110,7 @@ pub struct Options {
     #[arg(long)]
     pub instructions: bool,
     /// Where `--instructions` leaves callgrind's profiles.
-    #[arg(long, value_name = "DIRECTORY", default_value = "target/callgrind")]
+    #[arg(long, value_name = "DIRECTORY", default_value = PROFILES)]
     pub profiles: PathBuf,
     /// Write the figures to this file.
     #[arg(long, value_name = "PATH")]
