@@ -123,6 +123,10 @@ compare *arguments:
 micro *arguments:
     cargo run --release -p shopfloor-benches --bin micro -- {{ arguments }}
 
+# The same rows in one process, shopfloor and tokio, by criterion, which compares with its last run; `just bench timer`.
+bench *arguments:
+    cargo bench -p shopfloor-benches -- {{ arguments }}
+
 # Syscalls per request of an echo server, counted by strace (Linux).
 syscalls contestant="shopfloor" connections="64" workers="2":
     cargo build --release -p shopfloor-benches --bin compare

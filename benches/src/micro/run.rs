@@ -69,7 +69,8 @@ pub fn run(plan: &Plan) -> Vec<Record> {
     records
 }
 
-fn steps_per_us() -> u64 {
+/// Steps of [`work::spend`] that take a microsecond on this machine.
+pub fn steps_per_us() -> u64 {
     // A millisecond is long enough that the clock's own cost does not count.
     (work::steps_for(Duration::from_millis(1)) / 1000).max(1)
 }
