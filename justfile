@@ -127,6 +127,10 @@ micro *arguments:
 bench *arguments:
     cargo bench -p shopfloor-benches -- {{ arguments }}
 
+# Lines of LLVM code and compile time of so many distinct spawned futures, shopfloor and tokio.
+llvm-lines futures="100":
+    benches/llvm-lines {{ futures }}
+
 # Syscalls per request of an echo server, counted by strace (Linux).
 syscalls contestant="shopfloor" connections="64" workers="2":
     cargo build --release -p shopfloor-benches --bin compare
