@@ -5,6 +5,7 @@
 //! compares the runtime's address, so several runtimes live in one process without meeting.
 
 use crate::floor::Floor;
+use crate::handle::Handle;
 use crate::os::thread_local;
 use crate::worker::Worker;
 use shopfloor_task::Id;
@@ -88,6 +89,15 @@ pub(crate) fn enter<'a>(floor: Arc<Floor>, worker: Option<Rc<Worker>>) -> EnterG
 /// A copy of this thread's runtime.
 pub(crate) fn current() -> Option<Current> {
     with_current(Current::clone)
+}
+
+/// A handle to this thread's runtime; on a worker one whose count other threads rarely touch.
+pub(crate) fn current_nearby() -> Option<Arc<Handle>> {
+    let nearby = |current: &Current| match &current.worker {
+        Some(worker) => Arc::clone(&worker.handle),
+        None => Arc::new(Handle { floor: Arc::clone(&current.floor) }),
+    };
+    CURRENT.try_with(|current| current.borrow().as_ref().map(nearby)).ok().flatten()
 }
 
 /// Whether the locals of this thread are there, as they are until it ends.

@@ -105,6 +105,17 @@ impl Handle {
             .ok_or(TryCurrentError { has_locals: context::has_locals() })
     }
 
+    /// As [`current`](Self::current), for what is made and dropped often: workers would else meet at the one count
+    /// of the runtime.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn current_nearby() -> Arc<Self> {
+        context::current_nearby().unwrap_or_else(|| Arc::new(Self::current()))
+    }
+
     /// Makes this the thread's runtime while the guard lives, for `spawn`, timers and sockets.
     pub fn enter(&self) -> EnterGuard<'_> {
         context::enter(Arc::clone(&self.floor), None)

@@ -12,6 +12,7 @@ use crate::config::{INJECTOR_BATCH, LIFO_STREAK_MAX};
 use crate::context;
 use crate::coop;
 use crate::floor::{Floor, is_own};
+use crate::handle::Handle;
 use crate::slot::{Slot, USER_CODE};
 use crate::spin_policy::{Round, SpinPolicy};
 use crate::wake_policy::WakePolicy;
@@ -27,6 +28,8 @@ use std::time::Duration;
 
 pub(crate) struct Worker {
     pub(crate) floor: Arc<Floor>,
+    /// What the timers made here hold: a count that they share with no other worker's.
+    pub(crate) handle: Arc<Handle>,
     /// The slot and the owner's end of its queue; `None` after `block_in_place` gave them away.
     seat: RefCell<Option<Seated>>,
     pub(crate) policy: WakePolicy,
@@ -66,8 +69,10 @@ impl Worker {
         let random = Cell::new(seat.slot as u32 + 1);
         let until_look = Cell::new(floor.config.event_interval);
         let until_injector = Cell::new(floor.config.injector_interval);
+        let handle = Arc::new(Handle { floor: Arc::clone(&floor) });
         Rc::new(Self {
             floor,
+            handle,
             seat: RefCell::new(Some(seat)),
             policy: WakePolicy::new(),
             spin_policy: SpinPolicy::new(),

@@ -94,6 +94,22 @@ fn a_deadline_that_has_passed_is_ready_at_the_first_poll() {
 }
 
 #[test]
+fn a_sleep_first_polled_after_its_deadline_is_ready_or_woken_at_once() {
+    let runtime = workers(2);
+    // A thread that is no worker, so that nobody turns the wheels but for this timer.
+    let _inside = runtime.enter();
+    for millis in [0, 1, 5] {
+        let (waker, rung) = bell();
+        let mut late = sleep(ms(millis));
+        while !late.is_elapsed() {}
+        if poll_once(&mut late, &waker).is_pending() {
+            rung.recv_timeout(PATIENCE).expect("the timer fires");
+            assert_eq!(poll_once(&mut late, Waker::noop()), Poll::Ready(()));
+        }
+    }
+}
+
+#[test]
 fn a_duration_without_end_is_no_overflow() {
     workers(1).block_on(async {
         let mut never = sleep(Duration::MAX);

@@ -2,12 +2,17 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use shopfloor_scheduler::timer::{Timer, TimerState};
 use shopfloor_scheduler::{Handle, WaitReason, coop, wait};
 
 use super::{Duration, Instant};
+
+/// A sleep that is made so long before its deadline is filed by its first poll without another look at the clock.
+/// If the deadline has passed by then, the next turn of the wheels wakes it.
+const SURELY_AHEAD: Duration = Duration::from_millis(1);
 
 /// Waits until `duration` has passed. A duration that no deadline can express waits for decades.
 ///
@@ -18,7 +23,8 @@ use super::{Duration, Instant};
 /// Outside a runtime. When polled, if that runtime was shut down before the deadline.
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    sleep_until(Instant::now().saturating_add(duration))
+    let stage = if duration >= SURELY_AHEAD { Stage::Ahead } else { Stage::Unfiled };
+    Sleep { runtime: Handle::current_nearby(), deadline: Instant::now().saturating_add(duration), stage }
 }
 
 /// Waits until `deadline`; ready at once if that has passed.
@@ -30,7 +36,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// Outside a runtime. When polled, if that runtime was shut down before the deadline.
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { runtime: Handle::current(), deadline, stage: Stage::Unfiled }
+    Sleep { runtime: Handle::current_nearby(), deadline, stage: Stage::Unfiled }
 }
 
 /// The future of [`sleep`] and [`sleep_until`].
@@ -64,12 +70,14 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct Sleep {
-    runtime: Handle,
+    runtime: Arc<Handle>,
     deadline: Instant,
     stage: Stage,
 }
 
 enum Stage {
+    /// Not polled since it was made, [`SURELY_AHEAD`] or more before its deadline.
+    Ahead,
     /// Not polled since it was made or reset, or ended by a reset after it had fired.
     Unfiled,
     Filed(Timer),
@@ -116,10 +124,10 @@ impl Sleep {
                 TimerState::Gone => self.stage = Stage::Unfiled,
             }
         }
-        let nanos = self.runtime.clock().nanos_at(self.deadline.into_std());
-        if self.runtime.clock().now() >= nanos {
+        if !matches!(self.stage, Stage::Ahead) && Instant::now() >= self.deadline {
             return self.elapse();
         }
+        let nanos = self.runtime.clock().nanos_at(self.deadline.into_std());
         let here = self.runtime.wheel();
         let timer = self.runtime.timers().file(here, nanos, waker);
         assert!(
