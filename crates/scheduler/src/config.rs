@@ -9,6 +9,8 @@ use std::time::Duration;
 /// Polls between two looks at the driver and the timers by a worker that has work: an event waits for at
 /// most this many polls.
 pub const EVENT_INTERVAL: u32 = 61;
+/// The same in time, for a worker whose polls are long.
+pub const EVENT_TIME: Duration = Duration::from_micros(50);
 /// Polls between two looks at the injector by a worker that has work.
 pub const INJECTOR_INTERVAL: u32 = 31;
 /// Tasks run from the LIFO slot in a row while others wait in the queue.
@@ -40,6 +42,9 @@ pub struct Config {
     pub stack_size: Option<usize>,
     /// Polls between two looks at the driver by a worker that has work.
     pub event_interval: u32,
+    /// It looks earlier if that many polls take longer than this by the length of the last ones, after each poll at
+    /// most.
+    pub event_time: Duration,
     /// Polls between two looks at the injector by a worker that has work.
     pub injector_interval: u32,
     /// How long a worker looks at the driver before it sleeps in it, when that has proved worth it; zero: not
@@ -76,6 +81,7 @@ impl Config {
             thread_name: Arc::new(|| "shopfloor-worker".to_owned()),
             stack_size: None,
             event_interval: EVENT_INTERVAL,
+            event_time: EVENT_TIME,
             injector_interval: INJECTOR_INTERVAL,
             driver_spin: SPIN,
             blocking_threads: blocking.threads_max,
@@ -98,6 +104,7 @@ impl fmt::Debug for Config {
             .field("workers", &self.workers)
             .field("stand_ins", &self.stand_ins)
             .field("event_interval", &self.event_interval)
+            .field("event_time", &self.event_time)
             .field("injector_interval", &self.injector_interval)
             .finish_non_exhaustive()
     }

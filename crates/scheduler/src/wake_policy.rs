@@ -19,6 +19,7 @@ use shopfloor_protocol::sync::LocalQueue;
 use shopfloor_task::Notified;
 use std::cell::Cell;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// What waking a sleeping thread costs the waker, until this worker has measured it: a virtual machine's futex.
 const WAKE_COST_NS: u64 = 5_000;
@@ -77,6 +78,12 @@ impl WakePolicy {
         if let Timed(Some(start)) = timed {
             smooth(&self.poll_ns, nanoseconds_since(start));
         }
+    }
+
+    /// How many polls take about as long as `time`.
+    pub(crate) fn polls_in(&self, time: Duration) -> u32 {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        u32::try_from(nanos / self.poll_ns.get().max(1)).unwrap_or(u32::MAX)
     }
 
     /// A task was pushed to the own queue.

@@ -67,7 +67,6 @@ pub(crate) struct Seated {
 impl Worker {
     pub(crate) fn new(floor: Arc<Floor>, seat: Seated) -> Rc<Self> {
         let random = Cell::new(seat.slot as u32 + 1);
-        let until_look = Cell::new(floor.config.event_interval);
         let until_injector = Cell::new(floor.config.injector_interval);
         let handle = Arc::new(Handle { floor: Arc::clone(&floor) });
         Rc::new(Self {
@@ -76,7 +75,7 @@ impl Worker {
             seat: RefCell::new(Some(seat)),
             policy: WakePolicy::new(),
             spin_policy: SpinPolicy::new(),
-            until_look,
+            until_look: Cell::new(1),
             until_injector,
             lifo_streak: Cell::new(0),
             is_searching: Cell::new(false),
@@ -145,6 +144,8 @@ impl Worker {
         let config = &self.floor.config;
         if is_due(&self.until_look, config.event_interval) {
             self.look_around();
+            let polls = self.policy.polls_in(config.event_time).clamp(1, config.event_interval);
+            self.until_look.set(polls);
         }
         let injected_first = is_due(&self.until_injector, config.injector_interval);
         let found = self.seated(|slot, seat| {
@@ -314,7 +315,8 @@ impl Worker {
         self.policy.pushed(&self.floor, queue);
     }
 
-    /// What a busy worker does every few dozen polls, so that events and timers do not wait for it to starve.
+    /// What a busy worker does every few dozen polls, or more often if they are long, so that events and timers do
+    /// not wait for it to starve.
     #[cold]
     fn look_around(&self) {
         let mut wakers = self.wakers.take();
@@ -355,7 +357,8 @@ impl Worker {
 
     fn wake_batch(&self, mut wakers: Vec<Waker>) {
         if !wakers.is_empty() {
-            self.batching.set(true);
+            // One task goes before the queue, as any that is woken alone; of many, none before the others.
+            self.batching.set(wakers.len() > 1);
             self.floor.wake_own(&mut wakers);
             self.batching.set(false);
             self.seated(|_, seat| self.policy.batch_pushed(&self.floor, &seat.queue));

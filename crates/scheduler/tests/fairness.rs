@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
-use support::runtime;
+use support::{runtime, runtime_with};
 
 /// Who was polled, in order.
 #[derive(Clone, Default)]
@@ -285,10 +285,17 @@ fn longest_wait(runtime: &Scheduler, mut arm: impl FnMut(&Waker) + Send + 'stati
 
 const BUSY: usize = 8;
 
+/// Settings by which polls count as short, however long they take here.
+fn short_polls() -> Config {
+    let mut config = Config::new(Flavor::CurrentThread, 1);
+    config.event_time = Duration::MAX;
+    config
+}
+
 #[test]
 fn an_event_behind_busy_tasks_waits_for_an_event_interval_and_the_queue() {
     let driver = Arc::new(LoadedDriver::default());
-    let runtime = Scheduler::start(Config::new(Flavor::CurrentThread, 1), Arc::clone(&driver) as _);
+    let runtime = Scheduler::start(short_polls(), Arc::clone(&driver) as _);
     let runtime = runtime.expect("it starts no thread");
     let longest = longest_wait(&runtime, move |waker| driver.0.lock().push(waker.clone()));
     assert!(longest <= EVENT_INTERVAL as usize + BUSY, "{longest} polls");
@@ -297,7 +304,7 @@ fn an_event_behind_busy_tasks_waits_for_an_event_interval_and_the_queue() {
 
 #[test]
 fn a_timer_behind_busy_tasks_waits_for_an_event_interval_and_the_queue() {
-    let runtime = runtime(0);
+    let runtime = runtime_with(short_polls());
     let handle = runtime.handle().clone();
     let mut filed = Vec::new();
     let longest = longest_wait(&runtime, move |waker| {
@@ -306,6 +313,21 @@ fn a_timer_behind_busy_tasks_waits_for_an_event_interval_and_the_queue() {
     });
     assert!(longest <= EVENT_INTERVAL as usize + BUSY, "{longest} polls");
     assert!(longest > EVENT_INTERVAL as usize / 2, "{longest} polls: the interval was not seen");
+}
+
+#[test]
+fn a_timer_waits_for_one_poll_of_those_that_are_long() {
+    // Every poll is longer than this.
+    let mut config = short_polls();
+    config.event_time = Duration::ZERO;
+    let runtime = runtime_with(config);
+    let handle = runtime.handle().clone();
+    let mut filed = Vec::new();
+    let longest = longest_wait(&runtime, move |waker| {
+        filed.push(handle.timers().file(handle.wheel(), 0, waker));
+    });
+    // One more when the queue has waited for the LIFO slot for long enough.
+    assert!(longest <= 1, "{longest} polls");
 }
 
 #[test]

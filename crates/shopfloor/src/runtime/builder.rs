@@ -153,8 +153,8 @@ impl Builder {
         self
     }
 
-    /// Polls between two looks at the driver and the timers by a worker that has tasks: 61, unless told
-    /// otherwise.
+    /// Polls between two looks at the driver and the timers by a worker that has tasks, at most: 61, unless told
+    /// otherwise. A worker whose polls are long looks more often.
     ///
     /// # Panics
     /// If `polls` is 0.
