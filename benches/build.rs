@@ -3,8 +3,7 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
-const RIVALS: [&str; 8] =
-    ["tokio", "mio", "smol", "async-executor", "async-io", "rayon", "monoio", "hyper"];
+const RIVALS: [&str; 8] = ["tokio", "mio", "smol", "async-executor", "async-io", "rayon", "monoio", "hyper"];
 
 fn main() {
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");

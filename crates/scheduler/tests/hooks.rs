@@ -83,5 +83,9 @@ fn block_in_place_in_a_hook_runs_where_it_is() {
     assert!(runtime.handle().metrics().workers_parked <= 2);
     let handle = runtime.handle().clone();
     assert!(runtime.shutdown_timeout(Duration::MAX).is_clean());
-    assert_eq!(started.try_iter().count() as u64, 2 + handle.metrics().stand_ins_started, "it starts no thread");
+    assert_eq!(
+        started.try_iter().count() as u64,
+        2 + handle.metrics().stand_ins_started,
+        "it starts no thread"
+    );
 }
