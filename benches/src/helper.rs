@@ -74,6 +74,8 @@ impl Helper {
         let mut child = command
             .args(arguments)
             .env(LIFE, format!("{} {}", std::process::id(), life.as_secs().max(1)))
+            // Its last words are then the message of a panic, and not the end of a backtrace.
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
