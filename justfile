@@ -131,6 +131,10 @@ bench *arguments:
 llvm-lines futures="100":
     benches/llvm-lines {{ futures }}
 
+# The rules of waking and stealing with up to 128 workers, on paper: docs/SIMULATION.md.
+simulate *arguments:
+    cargo run --release -p shopfloor-benches --bin simulate -- {{ arguments }}
+
 # Syscalls per request of an echo server, counted by strace (Linux).
 syscalls contestant="shopfloor" connections="64" workers="2":
     cargo build --release -p shopfloor-benches --bin compare

@@ -1,6 +1,6 @@
 //! What the measuring programs share: `compare` (servers, and tasks against OS threads) and `micro` (paired micro
-//! benches); and `simulate`, which measures nothing. Each measurement runs in a process of its own, so that no contestant inherits another one's heap,
-//! threads or warm caches.
+//! benches). Each measurement runs in a process of its own, so that no contestant inherits another one's heap,
+//! threads or warm caches. And the one that measures nothing: `simulate`.
 #![allow(
     clippy::disallowed_types,
     reason = "rivals and load generators are ordinary programs: no atomic of the runtime lives here"

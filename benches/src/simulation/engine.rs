@@ -57,6 +57,9 @@ enum State {
 #[derive(Debug)]
 struct Worker {
     state: State,
+    /// Of its group.
+    own_driver: usize,
+    /// The one it is in, or was in last.
     driver: usize,
     queue: VecDeque<Task>,
     lifo: Option<Task>,
@@ -103,14 +106,15 @@ pub fn run(setup: &Setup) -> Outcome {
         floor.now = now;
         floor.happens(happening);
     }
-    floor.tally.outcome(setup.events, setup.drivers)
+    floor.tally.outcome(1 + setup.wakes, setup.drivers)
 }
 
 impl Floor {
     fn new(setup: Setup) -> Self {
         let worker = |index| Worker {
             state: State::Busy,
-            driver: index * setup.drivers / setup.workers,
+            own_driver: index * setup.drivers / setup.workers,
+            driver: 0,
             queue: VecDeque::new(),
             lifo: None,
             lifo_streak: 0,
@@ -180,11 +184,7 @@ impl Floor {
     fn event(&mut self) {
         let index = self.random.below(self.drivers.len());
         let now = self.now;
-        self.tally.ready += 1;
-        self.tally.last_event = now;
-        if self.tally.ready == 1 {
-            self.tally.first_event = now;
-        }
+        self.tally.event(now);
         self.drivers[index].pending.push_back(now);
         if let Some(holder) = self.drivers[index].holder
             && let State::InDriver { looks_until, .. } = self.workers[holder].state
@@ -280,7 +280,7 @@ impl Floor {
         self.workers[worker].queue.extend(tasks);
         let could_wake = self.could_wake();
         let one = &mut self.workers[worker];
-        let cost = if events > 0 && one.waking.batch_pushed(now, events, one.queue.len(), could_wake) {
+        let cost = if events > 0 && one.waking.batch_pushed(now, one.queue.len(), could_wake) {
             self.wake_one()
         } else {
             0
@@ -294,8 +294,9 @@ impl Floor {
         let one = &mut self.workers[worker];
         one.state = State::Busy;
         one.tick += 1;
-        let driver = &mut self.drivers[one.driver];
+        let driver = &mut self.drivers[one.own_driver];
         if one.tick.is_multiple_of(EVENT_INTERVAL) && driver.holder.is_none() {
+            one.driver = one.own_driver;
             driver.holder = Some(worker);
             return self.turn(worker);
         }
@@ -349,7 +350,7 @@ impl Floor {
     fn poll_ends(&mut self, worker: usize) {
         let now = self.now;
         let task = self.workers[worker].polls.take().expect("a poll is of a task");
-        self.tally.done(now, now - task.ready);
+        self.tally.done(now - task.ready);
         let mut cost = 0;
         if task.is_first {
             for _ in 0..self.setup.wakes {
@@ -450,9 +451,12 @@ impl Floor {
         if std::mem::take(&mut one.has_to_justify_wake) {
             self.tally.wasted_wakes += 1;
         }
-        let driver = &mut self.drivers[one.driver];
-        if driver.holder.is_none() {
+        let own = one.own_driver;
+        let free = |&index: &usize| self.drivers[index].holder.is_none();
+        if let Some(index) = Some(own).filter(free).or_else(|| (0..self.drivers.len()).find(free)) {
+            let driver = &mut self.drivers[index];
             driver.holder = Some(worker);
+            one.driver = index;
             if !driver.pending.is_empty() {
                 one.state = State::Busy;
                 return self.turn(worker);
@@ -466,141 +470,19 @@ impl Floor {
         self.idle_since.get_or_insert(now);
     }
 
-    /// The foreman wakes somebody for tasks behind a poll that does not end.
+    /// The foreman wakes somebody for what may wait behind a poll that does not end.
     fn tick(&mut self) {
-        let stuck = self.workers.iter().any(|worker| {
-            let State::Polling(since) = worker.state else { return false };
-            since + TICK <= self.now && (!worker.queue.is_empty() || worker.lifo.is_some())
-        });
-        if stuck {
+        let is_stuck =
+            |worker: &Worker| matches!(worker.state, State::Polling(since) if since + TICK <= self.now);
+        let has_work = |worker: &Worker| !worker.queue.is_empty() || worker.lifo.is_some();
+        let may_wait =
+            self.workers.iter().any(has_work) || self.drivers.iter().any(|driver| driver.holder.is_none());
+        if may_wait && self.workers.iter().any(is_stuck) {
             self.wake_one();
         }
         // It ends with the last task; until then something else will happen, too.
         if !self.agenda.is_empty() {
             self.after(TICK, Happening::Tick);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::costs::Costs;
-    use super::super::random::PollLength;
-    use super::super::rules::{DEFER_BATCH, LOOK_INTERVAL, Rules};
-    use super::super::{Outcome, Setup, run};
-
-    const RULES: [Rules; 3] = [Rules::Shopfloor, Rules::SharedBatches, Rules::Tokio];
-
-    fn setup(rules: Rules, workers: usize) -> Setup {
-        Setup {
-            rules,
-            workers,
-            drivers: 1,
-            load: 0.5,
-            poll: PollLength::Fixed(5_000),
-            wakes: 0,
-            events: 6_000,
-            seed: 1,
-            costs: Costs::MEASURED,
-        }
-    }
-
-    fn all_sizes(check: impl Fn(&Setup, &Outcome)) {
-        let tail = PollLength::HeavyTailed { min: 2_000.0, max: 10_000_000.0, shape: 1.3 };
-        for rules in RULES {
-            for (workers, drivers) in [(1, 1), (2, 1), (3, 2), (16, 1), (16, 4)] {
-                for (poll, wakes) in [(PollLength::Fixed(500), 15), (PollLength::Fixed(50_000), 0), (tail, 2)]
-                {
-                    for load in [0.1, 0.9] {
-                        let events = 1_000;
-                        let setup = Setup { drivers, poll, wakes, load, events, ..setup(rules, workers) };
-                        check(&setup, &run(&setup));
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_task_that_becomes_ready_is_done() {
-        all_sizes(|setup, outcome| {
-            assert_eq!(outcome.ready, setup.events * u64::from(1 + setup.wakes), "{setup:?}");
-            assert_eq!(outcome.done, outcome.ready, "{setup:?}");
-        });
-    }
-
-    #[test]
-    fn a_seed_decides_the_outcome() {
-        all_sizes(|setup, outcome| assert_eq!(run(setup), *outcome, "{setup:?}"));
-        let base = setup(Rules::Shopfloor, 2);
-        assert_ne!(run(&base), run(&Setup { seed: 2, ..base }));
-    }
-
-    /// The formula of Pollaczek and Khinchine for polls of one length: D + D ρ / 2 (1 − ρ).
-    #[test]
-    fn one_worker_without_costs_is_the_queue_of_the_textbook() {
-        for rules in RULES {
-            for load in [0.3, 0.5, 0.8] {
-                let length = 10_000.0;
-                let setup = Setup {
-                    load,
-                    poll: PollLength::Fixed(10_000),
-                    events: 120_000,
-                    costs: Costs::NOTHING,
-                    ..setup(rules, 1)
-                };
-                let outcome = run(&setup);
-                let expected = length + length * load / (2.0 * (1.0 - load));
-                let error = outcome.mean_ns / expected - 1.0;
-                assert!(error.abs() < 0.03, "{rules:?} at {load}: {} for {expected}", outcome.mean_ns);
-                assert_eq!(outcome.wakes, 0.0);
-            }
-        }
-    }
-
-    #[test]
-    fn cpu_time_is_that_of_the_polls_and_what_is_charged_for_the_rest() {
-        let free = run(&Setup { costs: Costs::NOTHING, ..setup(Rules::Tokio, 1) });
-        assert_eq!(free.cpu_ns, 5_000.0);
-        // Alone and far from each other: each event is a sleep, a turn, and a search among nobody.
-        let costs = Costs { sleep: 2_000, turn: 500, event: 300, ..Costs::NOTHING };
-        let rare = run(&Setup { costs, load: 0.0001, ..setup(Rules::Tokio, 1) });
-        assert!((rare.cpu_ns - 7_800.0).abs() < 10.0, "{}", rare.cpu_ns);
-    }
-
-    #[test]
-    fn no_task_waits_longer_than_the_rule_allows_while_a_worker_sleeps() {
-        for workers in [2, 4, 16] {
-            for length in [2_000, 20_000, 50_000] {
-                let poll = PollLength::Fixed(length);
-                let setup =
-                    Setup { poll, load: 0.6, costs: Costs::NOTHING, ..setup(Rules::Shopfloor, workers) };
-                let stranded = run(&setup).stranded_ns;
-                // A look comes after each fourth poll, until polls are known to be long.
-                let allowed = DEFER_BATCH + u64::from(LOOK_INTERVAL) * length;
-                assert!(stranded <= allowed, "{workers} workers, {length} ns: {stranded} > {allowed}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_half_of_the_workers_could_do_is_kept_up_with() {
-        for rules in RULES {
-            for workers in [2, 8, 32] {
-                let poll = PollLength::Fixed(50_000);
-                let outcome = run(&Setup { poll, ..setup(rules, workers) });
-                assert!(outcome.kept_up > 0.99, "{rules:?}, {workers}: {outcome:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn events_that_come_faster_than_a_driver_delivers_are_not_kept_up_with() {
-        let slow = Costs { event: 10_000, ..Costs::MEASURED };
-        let one = Setup { costs: slow, load: 0.9, ..setup(Rules::Tokio, 16) };
-        let outcome = run(&one);
-        assert!(outcome.kept_up < 0.1 && outcome.events_per_s < 100_000.0, "{outcome:?}");
-        let four = run(&Setup { drivers: 4, ..one });
-        assert!(four.tasks_per_s > 3.0 * outcome.tasks_per_s, "{four:?}");
     }
 }

@@ -14,6 +14,8 @@ pub mod report;
 mod rules;
 pub mod study;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 pub use engine::run;
 pub use rules::Rules;

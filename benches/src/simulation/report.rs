@@ -30,7 +30,7 @@ pub fn tables(points: &[Point], workers: &[usize], loads: &[f64]) -> Vec<Table> 
 fn table(points: &[Point], work: &Work, workers: &[usize], loads: &[f64]) -> Table {
     let mut columns = vec![String::from("workers, rules")];
     columns.extend(loads.iter().map(|load| format!("{} %", figure(load * 100.0))));
-    columns.extend(["wakes", "in vain", "CPU µs", "events/s and driver"].map(String::from));
+    columns.extend(["wakes", "in vain", "CPU µs", "unseen µs", "events/s and driver"].map(String::from));
     let heads: Vec<&str> = columns.iter().map(String::as_str).collect();
     let title = format!("{}: p50 / p99 µs by load", work.name);
     let mut table = Table::new(title, &heads);
@@ -46,6 +46,7 @@ fn table(points: &[Point], work: &Work, workers: &[usize], loads: &[f64]) -> Tab
             row.push(mean(|outcome| outcome.wakes));
             row.push(mean(|outcome| outcome.wasted_wakes));
             row.push(mean(|outcome| outcome.cpu_ns / 1000.0));
+            row.push(mean(|outcome| outcome.unseen_ns as f64 / 1000.0));
             let rates = loads.iter().filter_map(|&load| at(load)).map(|outcome| outcome.events_per_s);
             row.push(figure(rates.fold(0.0, f64::max)));
             table.row(row);
@@ -57,7 +58,7 @@ fn table(points: &[Point], work: &Work, workers: &[usize], loads: &[f64]) -> Tab
 /// What the columns of the tables mean.
 pub fn legend(loads: &[f64]) -> String {
     format!(
-        "Latency is the time from the event, or the wake that makes a task ready, to the end of its poll. A load is the part of all workers that polls alone would keep busy; where less than {} % of what came was done, the cell shows that part instead of latencies. Wakes, wakes in vain and CPU are per task at {} %.",
+        "Latency is the time from the event, or the wake that makes a task ready, to the end of its poll. A load is the part of all workers that polls alone would keep busy; where less than {} % of what came was done, the cell shows that part instead of latencies. Wakes, wakes in vain and CPU are per task, and unseen is the longest time that an event waited in a driver while some worker slept, at {} %. The last column is the most that a driver delivered.",
         figure(KEPT_UP_MIN * 100.0),
         figure(loads[loads.len() / 2] * 100.0)
     )

@@ -5,12 +5,12 @@
 //! | a push to the own queue | wakes if queue length × usual poll is worth a wake, else after 50 µs | wakes |
 //! | what a turn of the driver made ready | wakes after 200 µs, or at once if it will take 400 µs; shared: as a push | wakes if it is more than one task |
 //! | before a sleep in the driver | looks at it for 50 µs while that pays | sleeps |
-//! | a poll that does not end | the foreman wakes somebody for the tasks behind it | - |
+//! | a poll that does not end | the foreman wakes somebody if tasks wait or nobody is in a driver | - |
 //! | the last pass of a search | takes from LIFO slots, too | leaves them |
 //!
 //! Common to both: nobody is woken while somebody searches; the last searcher that finds something wakes the next; at
 //! most half of the workers search; a steal takes half of a queue; one worker at a time is in a driver, and looks at it
-//! every 61 polls besides; the LIFO slot is run three times in a row at most.
+//! every 61 polls besides; with more than one driver, a worker that finds its own taken sits in one that is free; the LIFO slot is run three times in a row at most.
 
 /// Whose rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,11 +89,11 @@ impl Waking {
         }
     }
 
-    /// After a turn of the driver has brought `brought` tasks.
-    pub(super) fn batch_pushed(&mut self, now: u64, brought: usize, queue: usize, could_wake: bool) -> bool {
+    /// After a turn of the driver has brought something; `queue` tasks are there now.
+    pub(super) fn batch_pushed(&mut self, now: u64, queue: usize, could_wake: bool) -> bool {
         match self.rules {
-            Rules::Tokio => could_wake && brought + queue > 1,
             _ if queue < 2 || !could_wake => false,
+            Rules::Tokio => true,
             Rules::SharedBatches => self.decide(now, queue),
             Rules::Shopfloor if self.poll_estimate * queue as u64 >= LONG_BATCH => {
                 self.due = None;
@@ -205,12 +205,12 @@ mod tests {
     fn a_batch_is_left_to_one_worker_for_a_while_unless_it_is_long() {
         let mut ours = Waking::new(Rules::Shopfloor);
         (0..1000).for_each(|_| ours.polled(50_000));
-        assert!(!ours.batch_pushed(0, 2, 2, true));
+        assert!(!ours.batch_pushed(0, 2, true));
         assert!(!ours.look_again(100_000, 1, true));
         assert!(ours.look_again(200_000, 1, true));
-        assert!(ours.batch_pushed(0, 10, 10, true));
-        assert!(Waking::new(Rules::Tokio).batch_pushed(0, 2, 1, true));
-        assert!(!Waking::new(Rules::Tokio).batch_pushed(0, 1, 0, true));
+        assert!(ours.batch_pushed(0, 10, true));
+        assert!(Waking::new(Rules::Tokio).batch_pushed(0, 2, true));
+        assert!(!Waking::new(Rules::Tokio).batch_pushed(0, 1, true));
     }
 
     #[test]

@@ -11,9 +11,9 @@ pub struct Outcome {
     pub ready: u64,
     /// Tasks that were polled to their end.
     pub done: u64,
-    /// Tasks per second, from the first event to the end of the last poll.
+    /// Tasks done per second, from the first event to the last.
     pub tasks_per_s: f64,
-    /// The same as a part of the rate at which tasks became ready: below 1 the runtime does not keep up.
+    /// Those as a part of all tasks: what was left at the last event is a backlog if it is more than a few.
     pub kept_up: f64,
     /// Mean time from ready to done, ns.
     pub mean_ns: f64,
@@ -31,7 +31,7 @@ pub struct Outcome {
     pub stranded_ns: u64,
     /// The longest time that an event waited in a driver while some worker slept, ns.
     pub unseen_ns: u64,
-    /// Events that one driver delivered in a second at most, over the drivers.
+    /// Events that a driver delivered per second, the mean of all drivers.
     pub events_per_s: f64,
 }
 
@@ -47,9 +47,9 @@ pub(super) struct Tally {
     pub(super) cpu: u64,
     pub(super) stranded: u64,
     pub(super) unseen: u64,
-    pub(super) first_event: u64,
-    pub(super) last_event: u64,
-    pub(super) end: u64,
+    first_event: u64,
+    last_event: u64,
+    done_by_last_event: u64,
 }
 
 impl Tally {
@@ -66,27 +66,36 @@ impl Tally {
             unseen: 0,
             first_event: 0,
             last_event: 0,
-            end: 0,
+            done_by_last_event: 0,
         }
     }
 
-    pub(super) fn done(&mut self, now: u64, latency: u64) {
+    pub(super) fn event(&mut self, now: u64) {
+        if self.ready == 0 {
+            self.first_event = now;
+        }
+        self.ready += 1;
+        self.last_event = now;
+        self.done_by_last_event = self.done;
+    }
+
+    pub(super) fn done(&mut self, latency: u64) {
         self.done += 1;
-        self.end = now;
         if self.done > self.warm_up {
             self.latency.saturating_record(latency);
         }
     }
 
-    pub(super) fn outcome(&self, events: u64, drivers: usize) -> Outcome {
+    /// `tasks_of_event` tasks became ready for each event, in the end.
+    pub(super) fn outcome(&self, tasks_of_event: u32, drivers: usize) -> Outcome {
         let per_task = |amount: u64| amount as f64 / self.done.max(1) as f64;
-        let seconds = |ns: u64| ns.max(1) as f64 / 1e9;
-        let (asked, took) = (self.last_event - self.first_event, self.end - self.first_event);
+        let seconds = (self.last_event - self.first_event).max(1) as f64 / 1e9;
+        let tasks_per_s = self.done_by_last_event as f64 / seconds;
         Outcome {
             ready: self.ready,
             done: self.done,
-            tasks_per_s: self.done as f64 / seconds(took),
-            kept_up: asked.max(1) as f64 / took.max(1) as f64,
+            tasks_per_s,
+            kept_up: per_task(self.done_by_last_event),
             mean_ns: self.latency.mean(),
             p50_ns: self.latency.value_at_quantile(0.5),
             p99_ns: self.latency.value_at_quantile(0.99),
@@ -95,7 +104,7 @@ impl Tally {
             cpu_ns: per_task(self.cpu),
             stranded_ns: self.stranded,
             unseen_ns: self.unseen,
-            events_per_s: events as f64 / drivers as f64 / seconds(took),
+            events_per_s: tasks_per_s / f64::from(tasks_of_event) / drivers as f64,
         }
     }
 }
