@@ -9,7 +9,7 @@
 //! |-----------|-------------------|-------------------------------------------|----------------------------------|
 //! | starting  | `starting`        | the spawn is under way and may still fail | [`arrive`], or the spawn's error |
 //! | live      | `live`            | looks at the list before it does anything | idle, busy or retired            |
-//! | idle      | `live`, `idle`    | waits on `work`                           | a job, expiry, close             |
+//! | idle      | `live`, `idle`    | looks out for `news`, then waits on `work`| a job, expiry, close             |
 //! | busy      | `live`, `busy`    | runs a job                                | the end of the job               |
 //! | retired   | none              | takes no more jobs, runs its stop hook    | [`leave`]                        |
 //! | dedicated | `dedicated_count` | runs the one job it was spawned for       | [`leave`]                        |
@@ -30,11 +30,12 @@
 //! | 7 | room → the first waiter  | whoever makes room      | its wake                                       | `blocking_queue::room_reaches_a_waiter_that_stays` |
 //!
 //! # Orderings
-//! Everything is published by the one mutex; there is no atomic.
+//! Everything is published by the one mutex. The one atomic, `news`, publishes nothing: who sees it change takes the
+//! mutex and looks, and who misses it waits no longer than it looks out.
 //!
 //! # Why a job cannot be stranded
-//! Let *in flight* be the idle threads that were notified, or whose wait ran out, and have not got the lock
-//! yet: each looks at the list first. After every transition: in flight ≥ min(jobs, idle).
+//! Let *in flight* be the idle threads that look out for news, were notified, or whose wait ran out, and have not got
+//! the lock yet: each looks at the list first. After every transition: in flight ≥ min(jobs, idle).
 //! - A submit that finds jobs < idle adds a job and a notification. If nobody was left to notify, all idle
 //!   threads are in flight already.
 //! - A submit that finds jobs ≥ idle changes neither side: all idle threads are in flight.
@@ -52,6 +53,8 @@
 //!   `clone` would stop every thread of the pool.
 //! - An idle count that the submitter lowers for the thread it wakes: expiry, shutdown and submit then all
 //!   write it, and each pair of them is a race about who lowers it.
+//! - Every idle thread looks out for news: after a burst they would take the cores from those who have work. Only one
+//!   that finds no other idle does.
 //! - Sharded lists: each shard needs the argument above, and stealing between shards breaks it.
 //!
 //! [`submit`]: BlockingQueue::submit
@@ -66,7 +69,7 @@ mod submit;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
 use state::{BlockingState, Ticketed};
 use std::collections::VecDeque;
 use std::mem;
@@ -127,6 +130,8 @@ pub struct BlockingQueue<J> {
     state: Mutex<BlockingState<J>>,
     /// Idle threads wait here for a job or the close.
     work: Condvar,
+    /// Another number after each listed job, and after the close. Written under the lock.
+    news: AtomicUsize,
     /// Whoever shuts down waits here until no thread is left.
     gone: Condvar,
     threads_max: usize,
@@ -140,6 +145,7 @@ impl<J> BlockingQueue<J> {
         Self {
             state: Mutex::new(BlockingState::default()),
             work: Condvar::new(),
+            news: AtomicUsize::new(0),
             gone: Condvar::new(),
             threads_max,
             jobs_max: threads_max.saturating_add(queue_max),
@@ -166,11 +172,14 @@ impl<J> BlockingQueue<J> {
     /// Live thread. Runs jobs until the queue is closed or an idle time has run out; the seat is retired then.
     ///
     /// `go_idle` is called at the start of each idle time and returns its clock: how long to wait still, or
-    /// `None` when it has run out. Both are called under the lock.
+    /// `None` when it has run out. Both are called under the lock. Before the wait, if no other thread is idle,
+    /// `look_out` may spend some time, without the lock, until the question that it is given is answered by true:
+    /// there is news. It must not unwind.
     pub fn work<C: FnMut() -> Option<Duration>>(
         &self,
         seat: &mut Seat,
         mut go_idle: impl FnMut() -> C,
+        mut look_out: impl FnMut(&dyn Fn() -> bool),
         outside: &impl Outside<J>,
     ) {
         if seat.0 != SeatStage::Live {
@@ -185,7 +194,7 @@ impl<J> BlockingQueue<J> {
             } else if state.closed || expired {
                 break;
             } else {
-                (state, expired) = self.idle(state, go_idle());
+                (state, expired) = self.idle(state, go_idle(), &mut look_out);
             }
         }
         state.live -= 1;
@@ -219,9 +228,16 @@ impl<J> BlockingQueue<J> {
         &'a self,
         mut state: MutexGuard<'a, BlockingState<J>>,
         mut clock: impl FnMut() -> Option<Duration>,
+        look_out: &mut impl FnMut(&dyn Fn() -> bool),
     ) -> (MutexGuard<'a, BlockingState<J>>, bool) {
         let mut expired = false;
         state.idle += 1;
+        if state.idle == 1 {
+            let seen = self.news();
+            drop(state);
+            look_out(&|| self.news() != seen);
+            state = self.state.lock();
+        }
         while state.jobs.is_empty() && !state.closed && !expired {
             state = match clock() {
                 // Whether the time has run out is the clock's business: a wait may also return early.
@@ -237,6 +253,17 @@ impl<J> BlockingQueue<J> {
         }
         state.idle -= 1;
         (state, expired)
+    }
+
+    fn news(&self) -> usize {
+        // ordering: Relaxed: a hint to take the lock and look.
+        self.news.load(Ordering::Relaxed)
+    }
+
+    /// Holder of the lock, who has listed a job or closed the queue.
+    fn spread_news(&self) {
+        // ordering: Relaxed: a hint; writers are in the order of the lock.
+        self.news.store(self.news().wrapping_add(1), Ordering::Relaxed);
     }
 
     /// Own thread, last of all: the pool no longer counts it.
@@ -283,6 +310,7 @@ impl<J> BlockingQueue<J> {
         let listed = mem::take(&mut state.jobs);
         let dedicated = mem::take(&mut state.dedicated_jobs);
         let woken = state.waiters.take_all();
+        self.spread_news();
         state.check(self.threads_max);
         drop(state);
         self.work.notify_all();

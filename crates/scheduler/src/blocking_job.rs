@@ -87,6 +87,7 @@ pub(crate) fn pool_config(config: &Config, floor: &Weak<Floor>) -> BlockingConfi
         threads_max: config.blocking_threads,
         queue_max: config.blocking_queue,
         keep_alive: config.blocking_keep_alive,
+        spin: config.driver_spin,
         thread_name: Arc::clone(&config.thread_name),
         stack_size: config.stack_size,
         on_start: config.on_thread_start.clone(),

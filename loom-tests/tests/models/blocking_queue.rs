@@ -224,7 +224,11 @@ impl Floor {
                 Patience::Waits => Some(Duration::MAX),
             }
         };
-        self.queue.work(&mut seat, go_idle, &hand);
+        // Looks once.
+        let look_out = |has_news: &dyn Fn() -> bool| {
+            has_news();
+        };
+        self.queue.work(&mut seat, go_idle, look_out, &hand);
         self.queue.leave(seat, &hand);
     }
 

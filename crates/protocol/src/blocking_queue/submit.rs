@@ -106,6 +106,7 @@ impl<J> BlockingQueue<J> {
     ) -> Result<(), SubmitError<J, E>> {
         let ticket = state.next_ticket();
         state.jobs.push_back(Ticketed { ticket, job });
+        self.spread_news();
         match state.staffing(self.threads_max) {
             Staffing::AlreadyDue => {
                 state.check(self.threads_max);

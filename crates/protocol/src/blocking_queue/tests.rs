@@ -63,7 +63,7 @@ fn submit_spawning(queue: &BlockingQueue<u32>, job: u32, ledger: &Ledger) -> Sea
 /// Lives the life of a thread whose keep-alive is over as soon as there is nothing to do.
 fn live_once(queue: &BlockingQueue<u32>, mut seat: Seat, ledger: &Ledger) {
     queue.arrive(&mut seat);
-    queue.work(&mut seat, || || None::<Duration>, ledger);
+    queue.work(&mut seat, || || None::<Duration>, |_| {}, ledger);
     queue.leave(seat, ledger);
 }
 

@@ -2,6 +2,7 @@
 
 use crate::contain::contain;
 use crate::os::thread;
+use crate::spin_policy::SPIN;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,9 @@ pub struct BlockingConfig {
     pub queue_max: usize,
     /// How long an idle thread waits for the next job before it ends.
     pub keep_alive: Duration,
+    /// How long a thread that finds no other one idle looks out for the next job before it sleeps, when that has
+    /// proved worth it; zero: not at all.
+    pub spin: Duration,
     /// Names the threads.
     pub thread_name: NameHook,
     /// Bytes of stack for each thread; `None` is std's default.
@@ -51,6 +55,7 @@ impl Default for BlockingConfig {
             threads_max: THREADS_MAX,
             queue_max: QUEUE_MAX,
             keep_alive: KEEP_ALIVE,
+            spin: SPIN,
             thread_name: Arc::new(|| THREAD_NAME.to_owned()),
             stack_size: None,
             on_start: None,
@@ -77,6 +82,7 @@ impl fmt::Debug for BlockingConfig {
             .field("threads_max", &self.threads_max)
             .field("queue_max", &self.queue_max)
             .field("keep_alive", &self.keep_alive)
+            .field("spin", &self.spin)
             .field("stack_size", &self.stack_size)
             .field("on_start", &self.on_start.is_some())
             .field("on_stop", &self.on_stop.is_some())
