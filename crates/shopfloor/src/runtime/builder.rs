@@ -24,6 +24,8 @@ pub enum IoBackend {
 #[derive(Clone, Debug)]
 pub struct Builder {
     config: Config,
+    /// `None`: one per core. Asking for the number of cores reads files, so it is not done in vain.
+    workers: Option<usize>,
     backend: IoBackend,
     stand_ins: Option<usize>,
 }
@@ -31,13 +33,16 @@ pub struct Builder {
 impl Builder {
     /// A runtime with worker threads of its own: one per core, unless told otherwise.
     pub fn new_multi_thread() -> Self {
-        let cores = available_parallelism().map_or(1, usize::from);
-        Self { config: Config::new(Flavor::MultiThread, cores), backend: IoBackend::Best, stand_ins: None }
+        Self::new(Flavor::MultiThread)
     }
 
     /// A runtime that runs on the thread inside `block_on`.
     pub fn new_current_thread() -> Self {
-        Self { config: Config::new(Flavor::CurrentThread, 1), backend: IoBackend::Best, stand_ins: None }
+        Self::new(Flavor::CurrentThread)
+    }
+
+    fn new(flavor: Flavor) -> Self {
+        Self { config: Config::new(flavor, 1), workers: None, backend: IoBackend::Best, stand_ins: None }
     }
 
     /// Worker threads of a multi-thread runtime. A current-thread runtime has none, whatever is said here.
@@ -47,9 +52,7 @@ impl Builder {
     #[track_caller]
     pub fn worker_threads(&mut self, count: usize) -> &mut Self {
         assert!(count > 0, "a runtime needs at least one worker thread");
-        if self.config.flavor == Flavor::MultiThread {
-            self.config.workers = count;
-        }
+        self.workers = Some(count);
         self
     }
 
@@ -171,9 +174,9 @@ impl Builder {
         self
     }
 
-    /// How long a worker that runs out of tasks looks for I/O without sleeping, before it sleeps: 50 µs, unless told
-    /// otherwise; zero for not at all. It does so only while that has proved to save time, and not on
-    /// [`IoBackend::Portable`]. An idle runtime sleeps.
+    /// How long a worker that runs out of tasks looks for I/O without sleeping, before it sleeps, and a thread that runs
+    /// out of blocking jobs for the next one: 50 µs, unless told otherwise; zero for not at all. They do so only while
+    /// that has proved to save time, and not on [`IoBackend::Portable`]. An idle runtime sleeps.
     pub fn io_spin(&mut self, time: Duration) -> &mut Self {
         self.config.driver_spin = time;
         self
@@ -207,6 +210,10 @@ impl Builder {
 
     fn config(&self) -> Config {
         let mut config = self.config.clone();
+        if config.flavor == Flavor::MultiThread {
+            let cores = || available_parallelism().map_or(1, usize::from);
+            config.workers = self.workers.unwrap_or_else(cores);
+        }
         let stand_ins = self.stand_ins.unwrap_or(config.workers);
         if self.backend == IoBackend::Portable {
             config.driver_spin = Duration::ZERO;
