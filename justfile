@@ -60,6 +60,11 @@ mutants *arguments:
 verification-report *recipes:
     cargo run -p loom-tests --bin verification-report -- {{ recipes }}
 
+# Changes the logic of the protocols, one place at a time; fails if no model of the module notices. Some: `timer_entry`.
+# Needs `cargo install cargo-mutants --version 27.1.0 --locked`.
+logic-mutants *files:
+    loom-tests/logic/run {{ files }}
+
 # The rules that a program can check, without building the rest.
 tidy:
     cargo test -p shopfloor --test tidy

@@ -22,6 +22,7 @@ mod models {
     pub mod child;
     pub mod coverage;
     pub mod figures;
+    pub mod first_failure;
     pub mod golden;
     pub mod listed;
     pub mod mutants;
@@ -30,6 +31,7 @@ mod models {
     pub mod run;
     pub mod runner;
     pub mod support;
+    pub mod watchdog;
 
     pub mod alarm;
     pub mod blocking_queue;

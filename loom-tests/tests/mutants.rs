@@ -139,6 +139,19 @@ fn an_entry_without_an_argument_is_an_error() {
 }
 
 #[test]
+fn a_survivor_of_the_logic_mutants_stands_where_its_entry_says() {
+    let package = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = package.parent().expect("the package is in the repository");
+    let listed = Listed::read(&package.join("logic/survivors.toml")).expect("it is in the form");
+    assert_eq!(listed.faults(root).expect("the sources are read"), [""; 0]);
+    assert_eq!(listed.unreached, []);
+    for Entry { change, .. } in &listed.equivalent {
+        let column = change.split_once(": ").map(|(column, _)| column.parse::<usize>());
+        assert!(matches!(column, Some(Ok(_))), "cargo-mutants names no column in this way: {change}");
+    }
+}
+
+#[test]
 fn a_list_in_another_form_is_refused() {
     let whole = "# comment\n[[equivalent]]\nat = \"a.rs:7\"\ntext = \"f(\\\"x\\\")\"\nchange = \"load A -> B\"\n\
         reason = \"\"\"\nOne.\nTwo.\n\"\"\"\n";

@@ -9,6 +9,10 @@ fn run(arguments: &[&str]) -> (Output, String) {
     if arguments.contains(&"failing::never_ends") {
         command.env("LOOM_TESTS_LIMIT_S", "1");
     }
+    output_of(command)
+}
+
+fn output_of(mut command: Command) -> (Output, String) {
     let output = command.output().expect("the program of failing models runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     (output, text)
@@ -128,4 +132,50 @@ fn the_list_names_each_model_and_its_property_and_runs_none() {
     assert_eq!(terse, "passing::in_both_orders: test\n");
     let (_, ignored) = run(&["--list", "--format", "terse", "--ignored"]);
     assert_eq!(ignored, "");
+}
+
+/// Runs models until the first failure; the last line says what it was.
+fn first_failure(name: &str, environment: &[(&str, &str)]) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_failing-models"));
+    command.args(["--first-failure", name]).envs(environment.iter().copied());
+    let (output, text) = output_of(command);
+    let verdict = text.lines().last().and_then(|line| line.strip_prefix("first failure: "));
+    (output.status.success(), verdict.unwrap_or_else(|| panic!("no verdict:\n{text}")).to_owned())
+}
+
+#[test]
+fn the_first_failure_ends_the_run_and_is_told() {
+    for (name, verdict) in [
+        ("failing::panics", "failing::panics (forward): this model panics"),
+        (
+            "failing::has_an_outcome",
+            "failing::has_an_outcome_too_many (forward): unexpected outcome: surprising",
+        ),
+        ("failing::misses", "failing::misses_an_outcome (reverse-fresh): outcome never seen: expected"),
+    ] {
+        assert_eq!(first_failure(name, &[]), (false, verdict.to_owned()));
+    }
+    let (_, verdict) = first_failure("failing::", &[]);
+    assert!(verdict.starts_with("failing::"), "{verdict}");
+}
+
+#[test]
+fn another_count_than_the_recorded_one_is_no_first_failure() {
+    for name in ["failing::is_counted_wrongly", "failing::is_not_counted", "passing::in_both_orders"] {
+        assert_eq!(first_failure(name, &[]), (true, "none".to_owned()));
+    }
+}
+
+#[test]
+fn an_execution_that_does_not_end_is_a_failure() {
+    let (held, verdict) = first_failure("failing::never_ends", &[("LOOM_TESTS_EXECUTION_S", "1")]);
+    assert!(!held);
+    assert_eq!(verdict, "failing::never_ends (forward): an execution does not end");
+}
+
+#[test]
+fn what_takes_too_long_is_told_as_that() {
+    let (held, verdict) = first_failure("failing::never_ends", &[("LOOM_TESTS_LIMIT_S", "1")]);
+    assert!(!held);
+    assert_eq!(verdict, "none; 2 took too long");
 }

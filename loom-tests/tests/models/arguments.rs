@@ -1,4 +1,4 @@
-//! The part of libtest's command line that makes sense here, `--mutants` and `--fresh`.
+//! The part of libtest's command line that makes sense here, `--mutants`, `--fresh` and `--first-failure`.
 
 /// Options of libtest that take a value, and that mean nothing to models.
 const IGNORED_WITH_VALUE: [&str; 6] =
@@ -21,6 +21,8 @@ pub struct Arguments {
     /// Weaken the orderings one by one instead: all, or those whose text contains the value of `--site`.
     pub mutants: bool,
     sites: Vec<String>,
+    /// Run until the first model fails, the cheapest ones first.
+    pub first_failure: bool,
     /// Child processes at a time, if given.
     pub threads: Option<usize>,
 }
@@ -42,6 +44,7 @@ impl Arguments {
                 "--ignored" => parsed.only_ignored = true,
                 "--fresh" => parsed.fresh = true,
                 "--mutants" => parsed.mutants = true,
+                "--first-failure" => parsed.first_failure = true,
                 "--site" => parsed.sites.extend(value.or_else(|| arguments.next())),
                 "--skip" => parsed.skips.extend(value.or_else(|| arguments.next())),
                 "--format" => {

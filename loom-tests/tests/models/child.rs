@@ -16,6 +16,7 @@ use protocol_loom::sync::probe;
 
 use super::alteration::SPURIOUS;
 use super::support::{Model, Order, Outcomes};
+use super::watchdog;
 
 /// Branch points that one execution may have; a protocol that needs more is spinning.
 const BRANCHES_MAX: usize = 10_000;
@@ -79,6 +80,7 @@ pub fn explore(model: &'static Model, order: Order) -> io::Result<ExitCode> {
 
     let outcomes = Outcomes::default();
     let executions = Arc::new(Mutex::new(0_u64));
+    watchdog::start(Arc::clone(&executions))?;
     builder.check({
         let outcomes = outcomes.clone();
         let executions = Arc::clone(&executions);

@@ -10,6 +10,7 @@ mod arguments;
 mod child;
 mod coverage;
 mod figures;
+mod first_failure;
 mod golden;
 mod listed;
 mod mutants;
@@ -18,6 +19,7 @@ mod report;
 mod run;
 mod runner;
 mod support;
+mod watchdog;
 
 use protocol_loom::sync::{Arc, Condvar, Mutex, UnsafeCell};
 

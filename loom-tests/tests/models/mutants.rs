@@ -26,6 +26,7 @@ use super::report;
 use super::run::{End, Run};
 use super::runner::{CHILDREN, MISUSED, Suite, time_limit};
 use super::support::Model;
+use super::watchdog::HANG;
 
 /// Models that have to notice a mutant before the others are let off.
 const KILLERS: usize = 2;
@@ -76,7 +77,7 @@ impl Known {
 }
 
 /// What one altered run shows.
-enum Finding {
+pub enum Finding {
     Fails(String),
     /// How often the alteration took effect.
     Holds(u64),
@@ -85,7 +86,8 @@ enum Finding {
 }
 
 impl Finding {
-    fn of(run: &Run, model: &Model) -> Self {
+    /// Holds the run against the outcomes that are listed; one that is missing is another run's to show.
+    pub fn of(run: &Run, model: &Model) -> Self {
         match &run.end {
             End::Reported(report) => {
                 let unexpected = |seen: &&String| !model.outcomes.contains(&seen.as_str());
@@ -95,6 +97,7 @@ impl Finding {
                 }
             }
             End::Died(status) if status.code() == Some(i32::from(MISUSED)) => Self::Error(run.output.clone()),
+            End::Died(_) if run.output.contains(HANG) => Self::Fails(HANG.to_owned()),
             End::Died(status) => {
                 let mut lines = run.output.lines().skip_while(|line| !line.contains("panicked at")).skip(1);
                 let message = lines.find(|line| !line.trim().is_empty());

@@ -17,6 +17,7 @@ use super::arguments::Arguments;
 use super::child::{self, Way};
 use super::coverage::Coverage;
 use super::figures::Figures;
+use super::first_failure;
 use super::golden::Golden;
 use super::mutants;
 use super::run::{ALTERATION, CHILD, End, Run};
@@ -87,6 +88,8 @@ impl Suite {
             self.list(&arguments)
         } else if arguments.mutants {
             mutants::run(self, &arguments)
+        } else if arguments.first_failure {
+            first_failure::run(self, &arguments)
         } else {
             self.run(&arguments)
         }

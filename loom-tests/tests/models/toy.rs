@@ -11,6 +11,7 @@ mod arguments;
 mod child;
 mod coverage;
 mod figures;
+mod first_failure;
 mod golden;
 mod listed;
 mod mutants;
@@ -21,6 +22,7 @@ mod runner;
 mod support;
 mod toy_sound;
 mod toy_thin;
+mod watchdog;
 
 use coverage::Coverage;
 use runner::Suite;
