@@ -2,7 +2,7 @@
 //!
 //! # States
 //! free · taken, with those who wait for it. A thread that finds the role taken leaves its parker; when the
-//! driving thread leaves, all who wait are unparked and try again.
+//! driving thread leaves, all who wait are unparked and try again. Nobody waits for a role that is free.
 //!
 //! # The hard race
 //! The driving thread leaves between a waiter's look and its park. The waiter left its parker under the lock
@@ -45,7 +45,6 @@ impl DrivingRole {
         let mut state = self.state.lock();
         if !state.taken {
             state.taken = true;
-            state.waiting.retain(|waiting| !Arc::ptr_eq(waiting, parker));
             return true;
         }
         if !state.waiting.iter().any(|waiting| Arc::ptr_eq(waiting, parker)) {
