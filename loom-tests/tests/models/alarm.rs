@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use protocol_loom::alarm::{Alarm, NONE};
-use protocol_loom::sync::{Condvar, Mutex};
+use protocol_loom::sync::{AtomicBool, Condvar, Mutex, Ordering};
 
 use super::support::{Model, Order, Outcomes};
 use super::timer_entry::{ModelWheel, turn, wheel};
@@ -34,6 +34,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["not interrupted", "interrupted while it computed"],
         preemption_bound: None,
         body: later_deadline,
+    },
+    Model {
+        name: "alarm::a_deadline_that_the_sleeper_keeps_interrupts_nobody",
+        property: "Who files the very deadline that the sleeper has told interrupts nobody; before that it may.",
+        outcomes: &["told, not interrupted", "not told, interrupted", "not told, not interrupted"],
+        preemption_bound: None,
+        body: same_deadline,
     },
     Model {
         name: "alarm::owner_parks_after_the_sleeper",
@@ -169,6 +176,27 @@ fn later_deadline(order: Order, outcomes: &Outcomes) {
     outcomes.saw(match interrupts {
         0 => "not interrupted",
         _ => "interrupted while it computed",
+    });
+}
+
+fn same_deadline(order: Order, outcomes: &Outcomes) {
+    let shared = Arc::new((Alarm::new(), AtomicBool::new(false)));
+    let filer = Arc::clone(&shared);
+    let ((told, interrupts), ()) = order.run2(
+        move || {
+            let (alarm, told) = &*filer;
+            (told.load(Ordering::Acquire), alarm.must_interrupt(NOW))
+        },
+        move || {
+            let (alarm, told) = &*shared;
+            alarm.sleep(|| NOW, |_| told.store(true, Ordering::Release));
+        },
+    );
+    outcomes.saw(match (told, interrupts) {
+        (true, false) => "told, not interrupted",
+        (false, true) => "not told, interrupted",
+        (false, false) => "not told, not interrupted",
+        (true, true) => panic!("it returns by then without an interrupt"),
     });
 }
 

@@ -23,6 +23,13 @@ pub const MODELS: &[Model] = &[
         preemption_bound: None,
         body: one_gives_up,
     },
+    Model {
+        name: "driving_role::who_gave_up_waiting_is_forgotten",
+        property: "Two wait for a role that stays taken, and both give up: the role keeps neither parker.",
+        outcomes: &["forgotten"],
+        preemption_bound: None,
+        body: both_give_up,
+    },
 ];
 
 struct Runtime {
@@ -83,4 +90,20 @@ fn one_gives_up(order: Order, outcomes: &Outcomes) {
         assert!(runtime.role.take_or_wait(&parker));
     }
     outcomes.saw(if drives { "at once" } else { "told" });
+}
+
+fn both_give_up(order: Order, outcomes: &Outcomes) {
+    let role = Arc::new(DrivingRole::new());
+    assert!(role.take_or_wait(&SharedArc::new(Parker::new())));
+    let wait = |role: Arc<DrivingRole>| {
+        move || {
+            let parker = SharedArc::new(Parker::new());
+            assert!(!role.take_or_wait(&parker));
+            role.stop_waiting(&parker);
+            parker
+        }
+    };
+    let (mut first, mut second) = order.run2(wait(Arc::clone(&role)), wait(Arc::clone(&role)));
+    assert!(SharedArc::get_mut(&mut first).is_some() && SharedArc::get_mut(&mut second).is_some());
+    outcomes.saw("forgotten");
 }

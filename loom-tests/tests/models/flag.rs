@@ -67,5 +67,6 @@ fn two_raisers(order: Order, outcomes: &Outcomes) {
     assert!(flag.is_raised());
     assert!(flag.lower());
     assert!(!flag.lower());
+    assert!(!flag.is_raised());
     outcomes.saw(if first { "first" } else { "second" });
 }

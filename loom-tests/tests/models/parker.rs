@@ -200,6 +200,8 @@ fn two_takers(order: Order, outcomes: &Outcomes) {
     let turning = shared.0.try_take();
     assert!(turning.is_some(), "the token is given back");
     assert!(shared.0.is_held());
+    drop(turning);
+    assert!(!shared.0.is_held());
     outcomes.saw(match (first, second) {
         (true, true) => "both in turn",
         (true, false) => "first only",

@@ -15,7 +15,7 @@ pub const HANG: &str = "an execution does not end";
 const LIMIT: &str = "LOOM_TESTS_EXECUTION_S";
 
 /// Looks that see the same execution. Looks and not time, since the whole process may be stopped meanwhile.
-const LOOKS: u64 = 20;
+const LOOKS: u64 = 10;
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
