@@ -43,6 +43,7 @@ mod models {
     pub mod driving_role;
     pub mod flag;
     pub mod idle;
+    pub mod interest;
     pub mod interrupt;
     pub mod io_task;
     pub mod item;
@@ -77,6 +78,7 @@ const MODELS: &[&[models::support::Model]] = &[
     models::driving_role::MODELS,
     models::flag::MODELS,
     models::idle::MODELS,
+    models::interest::MODELS,
     models::interrupt::MODELS,
     models::lifo_slot::MODELS,
     models::parker::MODELS,
