@@ -60,6 +60,13 @@ pub const MODELS: &[Model] = &[
         preemption_bound: Some(3),
         body: searcher_hands_on,
     },
+    Model {
+        name: "idle::a_push_is_left_to_the_searcher_while_there_is_one",
+        property: "A push beside a searcher wakes nobody; when that one leaves, it or the next push wakes the sleeper.",
+        outcomes: &["by the next push", "by the searcher"],
+        preemption_bound: None,
+        body: push_beside_a_searcher,
+    },
 ];
 
 struct Floor {
@@ -276,6 +283,48 @@ fn searcher_hands_on(order: Order, outcomes: &Outcomes) {
     );
     floor.assert_nobody_is_counted();
     outcomes.saw("taken");
+}
+
+fn push_beside_a_searcher(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new(1, 2);
+    let (searcher, submitter) = (Arc::clone(&floor), Arc::clone(&floor));
+    let mut woken_by = (None, None);
+    // As in `push_against_one_of_two`: the sleep consists of what the others do.
+    let searching = floor.idle.park(
+        0,
+        false,
+        || false,
+        || {
+            assert_eq!(floor.idle.parked(), 1);
+            assert!(floor.idle.could_wake());
+            assert!(floor.idle.start_searching(2));
+            assert!(!floor.idle.start_searching(2), "one of two searches already");
+            assert!(!floor.idle.could_wake());
+            let nobody = |_| panic!("the searcher will find it");
+            floor.idle.push(|| floor.items[0].put(), || floor.has_work(), nobody);
+            woken_by = order.run2(
+                move || {
+                    let woken = Cell::new(None);
+                    searcher.idle.stop_searching(|| searcher.has_work(), |slot| woken.set(Some(slot)));
+                    woken.get()
+                },
+                move || {
+                    let woken = Cell::new(None);
+                    let push = || submitter.items[1].put();
+                    submitter.idle.push(push, || submitter.has_work(), |slot| woken.set(Some(slot)));
+                    woken.get()
+                },
+            );
+        },
+    );
+    assert!(searching, "who is woken counts as searching");
+    floor.stop_searching();
+    floor.assert_nobody_is_counted();
+    outcomes.saw(match woken_by {
+        (Some(0), None) => "by the searcher",
+        (None, Some(0)) => "by the next push",
+        other => panic!("woken by {other:?}"),
+    });
 }
 
 /// Whether this run of the model has loads that read the newest store only.
