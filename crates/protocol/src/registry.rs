@@ -14,7 +14,7 @@
 //! is handed out, since its wakers may be the last owner of something whose drop is user code.
 //!
 //! # Checked by
-//! `registry::late_event_of_a_reused_slot_is_rejected`, `registry::shutdown_reaches_a_source_that_registers`.
+//! The models `registry::*`.
 
 use crate::sync::{Arc, Mutex};
 
@@ -23,8 +23,14 @@ use crate::sync::{Arc, Mutex};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token(usize);
 
-/// Half of the word and more for the index: 2^32 sources on a 64-bit machine, 2^20 on a 32-bit one.
-const INDEX_BITS: u32 = if usize::BITS == 64 { 32 } else { 20 };
+/// Half of the word and more for the index: 2^32 sources on a 64-bit machine, 2^20 on a 32-bit one, 16 under loom.
+const INDEX_BITS: u32 = if cfg!(loom) {
+    5
+} else if usize::BITS == 64 {
+    32
+} else {
+    20
+};
 const INDEX_MASK: usize = (1 << INDEX_BITS) - 1;
 /// The reserved values have an index that no slot has, whatever their generation.
 const SLOTS_MAX: usize = INDEX_MASK - 15;

@@ -75,6 +75,8 @@ fn remove_against_close(order: Order, outcomes: &Outcomes) {
 fn two_removals(order: Order, outcomes: &Outcomes) {
     let roster = Arc::new(Roster::new(Cells::new()));
     assert!(insert(&roster, 1) && insert(&roster, 2));
+    assert!(!roster.lock().is_empty());
+    assert_eq!(roster.lock().len(), 2);
     assert_eq!(roster.close(), None);
     let (first, second) = (Arc::clone(&roster), Arc::clone(&roster));
     let (first, second) = order.run2(move || remove(&first, 1), move || remove(&second, 2));
