@@ -59,6 +59,7 @@ mod models {
     pub mod shutdown;
     pub mod task_control;
     pub mod task_state;
+    pub mod task_word;
     pub mod timer_entry;
     pub mod waiters;
 }
@@ -91,6 +92,7 @@ const MODELS: &[&[models::support::Model]] = &[
     models::shutdown::MODELS,
     models::task_control::MODELS,
     models::task_state::MODELS,
+    models::task_word::MODELS,
     models::timer_entry::MODELS,
     models::waiters::MODELS,
 ];

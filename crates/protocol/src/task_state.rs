@@ -62,7 +62,7 @@
 use crate::sync::{AtomicU64, Ordering};
 use std::fmt;
 
-const COMPLETE: u64 = 1 << 0;
+const COMPLETE: u64 = 1;
 const CANCELLED: u64 = 1 << 1;
 const SUSPENDED: u64 = 1 << 2;
 const HELD: u64 = 1 << 3;

@@ -216,7 +216,8 @@ impl Cell {
         self.follow(action, poll)
     }
 
-    fn follow(&self, action: WakeAction, poll: impl FnMut() -> Poll<()>) -> End {
+    /// Whoever made a transition that may oblige it to run the task, or to free it.
+    pub fn follow(&self, action: WakeAction, poll: impl FnMut() -> Poll<()>) -> End {
         match action {
             WakeAction::None => End::Left,
             WakeAction::Schedule => self.run(poll),
