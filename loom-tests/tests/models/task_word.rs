@@ -93,6 +93,11 @@ fn two_aborts(order: Order, outcomes: &Outcomes) {
     });
     cell.state.suspend();
     assert_eq!(phase(&cell), Phase::Done);
+    let word = format!("{:?}", cell.state.load());
+    assert!(
+        !word.contains("SUSPENDED"),
+        "neither the suspension before the end nor one after it is left: {word}"
+    );
     cell.drop_waker();
     assert_eq!(cell.orphaned_by(), None);
     cell.unpin();

@@ -3,6 +3,7 @@
 use protocol_loom::interest::{Direction, Interest, Ready};
 use protocol_loom::registration::{SourceState, WaitError, Waiter};
 use protocol_loom::sync::UnsafeCell;
+use protocol_loom::waiters::Waiters;
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -48,6 +49,27 @@ pub const MODELS: &[Model] = &[
         outcomes: &["saw it", "was woken"],
         preemption_bound: None,
         body: shutdown_against_wait,
+    },
+    Model {
+        name: "waiters::a_place_of_the_past_is_nobody_elses",
+        property: "A waiter that an event took, dropped late, takes no wake-up from the one that has its place now.",
+        outcomes: &["after both", "at the first event", "at the second event"],
+        preemption_bound: None,
+        body: late_cancel,
+    },
+    Model {
+        name: "waiters::an_event_wakes_those_whom_it_answers",
+        property: "An event takes the wakers that wait for it, in the slots and in the list, and leaves the others.",
+        outcomes: &["answered alone"],
+        preemption_bound: None,
+        body: answered,
+    },
+    Model {
+        name: "waiters::the_newest_waker_is_the_one_that_is_woken",
+        property: "A wait that comes again with another waker is answered by that one, whether in a slot or the list.",
+        outcomes: &["none, then the newest", "the first, then the newest", "the newest"],
+        preemption_bound: None,
+        body: other_waker,
     },
 ];
 
@@ -192,4 +214,107 @@ impl Waiting {
         }
         woken
     }
+}
+
+/// The first thread drives the source, too.
+fn late_cancel(order: Order, outcomes: &Outcomes) {
+    let waiters = Arc::new(Waiters::new());
+    let wakers: Vec<Waker> = (0..2).map(|_| silent_waker().1).collect();
+    let (first, second, known) = (Arc::clone(&waiters), Arc::clone(&waiters), wakers.clone());
+    let waker = wakers[1].clone();
+    let ([in_time, late], ()) = order.run2(
+        move || {
+            let mut key = None;
+            first.enlist(&mut key, Interest::READABLE, &known[0]);
+            let in_time = taken(&first, Ready::READABLE, &known);
+            first.cancel(key.expect("it is enlisted"));
+            [in_time, taken(&first, Ready::READABLE, &known)]
+        },
+        move || second.enlist(&mut None, Interest::READABLE, &waker),
+    );
+    let never = taken(&waiters, Ready::READABLE, &wakers);
+    outcomes.saw(match (in_time.as_slice(), late.as_slice(), never.as_slice()) {
+        ([0, 1], [], []) => "at the first event",
+        ([0], [1], []) => "at the second event",
+        ([0], [], [1]) => "after both",
+        other => panic!("taken: {other:?}"),
+    });
+}
+
+/// Which of `known` an event takes.
+fn taken(waiters: &Waiters, ready: Ready, known: &[Waker]) -> Vec<usize> {
+    let mut taken = Vec::new();
+    waiters.take(ready, &mut taken);
+    let index = |waker: &Waker| known.iter().position(|known| known.will_wake(waker)).expect("it is known");
+    let mut taken: Vec<usize> = taken.iter().map(index).collect();
+    taken.sort_unstable();
+    taken
+}
+
+/// Two threads begin to wait, in both slots and in the list.
+fn answered(order: Order, outcomes: &Outcomes) {
+    let waiters = Arc::new(Waiters::new());
+    let wakers: Vec<Waker> = (0..5).map(|_| silent_waker().1).collect();
+    let (slots, list) = (Arc::clone(&waiters), Arc::clone(&waiters));
+    let (in_slots, in_list) = (wakers.clone(), wakers.clone());
+    let ((), error) = order.run2(
+        move || {
+            slots.set_slot(Direction::Read, &in_slots[0]);
+            slots.set_slot(Direction::Write, &in_slots[1]);
+        },
+        move || {
+            list.enlist(&mut None, Interest::READABLE, &in_list[2]);
+            list.enlist(&mut None, Interest::PRIORITY, &in_list[3]);
+            let mut error = None;
+            list.enlist(&mut error, Interest::ERROR, &in_list[4]);
+            error.expect("it is enlisted")
+        },
+    );
+    let all = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY | Interest::ERROR;
+    waiters.with_interest(|interest| assert_eq!(interest, Some(all)));
+    waiters.cancel(error);
+    waiters.with_interest(|interest| assert_eq!(interest, all.remove(Interest::ERROR)));
+    for (ready, expected) in [
+        (Ready::ERROR, vec![]),
+        (Ready::PRIORITY, vec![3]),
+        (Ready::WRITABLE, vec![1]),
+        (Ready::READABLE, vec![0, 2]),
+        (Ready::ALL, vec![]),
+    ] {
+        assert_eq!(taken(&waiters, ready, &wakers), expected, "{ready:?}");
+    }
+    waiters.with_interest(|interest| assert_eq!(interest, None));
+    outcomes.saw("answered alone");
+}
+
+fn other_waker(order: Order, outcomes: &Outcomes) {
+    let waiters = Arc::new(Waiters::new());
+    let silent: Vec<_> = (0..2).map(|_| silent_waker()).collect();
+    let wakers: Vec<Waker> = silent.iter().map(|(_, waker)| waker.clone()).collect();
+    let (task, driver) = (Arc::clone(&waiters), Arc::clone(&waiters));
+    let (polling, known) = (wakers.clone(), wakers.clone());
+    let ((), first) = order.run2(
+        move || {
+            let mut key = None;
+            task.enlist(&mut key, Interest::READABLE, &polling[0]);
+            task.enlist(&mut key, Interest::READABLE, &polling[1]);
+        },
+        move || taken(&driver, Ready::READABLE, &known),
+    );
+    waiters.set_slot(Direction::Write, &wakers[0]);
+    waiters.set_slot(Direction::Write, &wakers[1]);
+    waiters.set_slot(Direction::Write, &wakers[1]);
+    assert_eq!(taken(&waiters, Ready::WRITABLE, &wakers), [1]);
+    let then = taken(&waiters, Ready::READABLE, &wakers);
+    drop(wakers);
+    assert!(
+        silent.iter().all(|(silent, _)| std::sync::Arc::strong_count(silent) == 2),
+        "each copy is dropped once"
+    );
+    outcomes.saw(match (first.as_slice(), then.as_slice()) {
+        ([], [1]) => "none, then the newest",
+        ([0], [1]) => "the first, then the newest",
+        ([1], []) => "the newest",
+        other => panic!("taken: {other:?}"),
+    });
 }
