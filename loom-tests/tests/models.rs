@@ -56,6 +56,7 @@ mod models {
     pub mod registration;
     pub mod registry;
     pub mod roster;
+    pub mod seats;
     pub mod shutdown;
     pub mod task_control;
     pub mod task_state;
@@ -89,6 +90,7 @@ const MODELS: &[&[models::support::Model]] = &[
     models::registration::MODELS,
     models::registry::MODELS,
     models::roster::MODELS,
+    models::seats::MODELS,
     models::shutdown::MODELS,
     models::task_control::MODELS,
     models::task_state::MODELS,

@@ -39,7 +39,7 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "task_state::many_references_are_counted",
-        property: "Forty wakers and handles are given up by two threads: the last one frees the cell.",
+        property: "Many wakers and handles are given up, the last two by two threads: the last one frees the cell.",
         outcomes: &["a handle was the last", "a waker was the last"],
         preemption_bound: None,
         body: many_references,
@@ -148,12 +148,10 @@ fn refused(_: Order, outcomes: &Outcomes) {
 }
 
 fn many_references(order: Order, outcomes: &Outcomes) {
-    let cell = Arc::new(Cell::detached(20, 20).waiting());
+    let cell = Arc::new(Cell::detached(20, 140).waiting());
     assert_eq!(cell.abort(), End::Complete(Output::Cancelled));
-    for _ in 0..19 {
-        cell.drop_waker();
-        cell.unpin();
-    }
+    (1..20).for_each(|_| cell.drop_waker());
+    (1..140).for_each(|_| cell.unpin());
     assert!(!cell.is_freed());
     let (waker, handle) = (Arc::clone(&cell), Arc::clone(&cell));
     let (waker, ()) = order.run2(

@@ -1,0 +1,71 @@
+//! The numbers of the slots, and the last thread. What workers do with their slots is in `driver_handover`.
+
+use std::sync::Arc;
+
+use protocol_loom::seats::Seats;
+
+use super::support::{Model, Order, Outcomes};
+
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "seats::the_last_thread_knows_that_it_is",
+        property: "Two threads end while a third one does not start: exactly one of them is the last.",
+        outcomes: &["first", "second"],
+        preemption_bound: None,
+        body: two_ends,
+    },
+    Model {
+        name: "seats::what_is_run_beyond_the_wanted_retires_and_no_more",
+        property: "One slot is left while the foreman finds none stuck: as many retire as are too many.",
+        outcomes: &["left first", "noted first"],
+        preemption_bound: None,
+        body: leave_against_note,
+    },
+];
+
+fn two_ends(order: Order, outcomes: &Outcomes) {
+    let seats = Arc::new(Seats::new(2, 2));
+    (0..3).for_each(|_| seats.thread_starts());
+    assert_eq!(seats.threads(), 3);
+    assert!(!seats.thread_ended(), "the third one could not be started");
+    let end = || {
+        let seats = Arc::clone(&seats);
+        move || seats.thread_ended()
+    };
+    let (first, second) = order.run2(end(), end());
+    assert!(first != second);
+    assert_eq!(seats.threads(), 0);
+    outcomes.saw(if first { "first" } else { "second" });
+}
+
+fn leave_against_note(order: Order, outcomes: &Outcomes) {
+    let seats = Arc::new(Seats::new(2, 5));
+    assert!(seats.is_short());
+    assert_eq!([(); 3].map(|()| seats.take_if_short()), [Some(0), Some(1), None]);
+    assert!(!seats.is_short() && !seats.retire());
+    // More than are run: all of them.
+    seats.note_stuck(7);
+    assert!(seats.is_short());
+    assert_eq!([(); 3].map(|()| seats.take_if_short()), [Some(2), Some(3), None]);
+    assert_eq!(seats.seated(), 4);
+    let (worker, foreman) = (Arc::clone(&seats), Arc::clone(&seats));
+    let (retired, ()) = order.run2(
+        move || {
+            worker.leave();
+            worker.retire()
+        },
+        move || foreman.note_stuck(0),
+    );
+    // Three are left beside the one that left, of which two are wanted.
+    assert_eq!(retired, !seats.retire());
+    assert!(!seats.retire());
+    assert_eq!(seats.seated(), 2);
+    assert_eq!(seats.take_if_short(), None);
+    seats.leave();
+    assert_eq!(seats.take_if_short(), Some(4));
+    seats.leave();
+    assert_eq!(seats.take_if_short(), None, "a slot that is being emptied is not taken");
+    seats.give_back(0);
+    assert_eq!(seats.take_if_short(), Some(0));
+    outcomes.saw(if retired { "noted first" } else { "left first" });
+}
