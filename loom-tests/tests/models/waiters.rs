@@ -273,6 +273,12 @@ fn answered(order: Order, outcomes: &Outcomes) {
     let all = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY | Interest::ERROR;
     waiters.with_interest(|interest| assert_eq!(interest, Some(all)));
     waiters.cancel(error);
+    let mut again = None;
+    waiters.enlist(&mut again, Interest::ERROR, &wakers[4]);
+    // Its place is another one's by now.
+    waiters.cancel(error);
+    waiters.with_interest(|interest| assert_eq!(interest, Some(all)));
+    waiters.cancel(again.expect("it is enlisted"));
     waiters.with_interest(|interest| assert_eq!(interest, all.remove(Interest::ERROR)));
     for (ready, expected) in [
         (Ready::ERROR, vec![]),
