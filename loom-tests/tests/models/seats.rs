@@ -1,8 +1,11 @@
-//! The numbers of the slots, and the last thread. What workers do with their slots is in `driver_handover`.
+//! The numbers of the slots, the last thread, and who waits for it. What workers do with their slots is in `driver_handover`.
 
+use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol_loom::seats::Seats;
+use protocol_loom::shutdown::Lifecycle;
 
 use super::support::{Model, Order, Outcomes};
 
@@ -20,6 +23,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["left first", "noted first"],
         preemption_bound: None,
         body: leave_against_note,
+    },
+    Model {
+        name: "shutdown::who_waits_for_the_threads_comes_after_the_last",
+        property: "The end of the last thread against a wait for it: the wait ends, after that, and not by itself.",
+        outcomes: &["at once", "woken"],
+        preemption_bound: None,
+        body: last_end_against_wait,
     },
 ];
 
@@ -68,4 +78,28 @@ fn leave_against_note(order: Order, outcomes: &Outcomes) {
     seats.give_back(0);
     assert_eq!(seats.take_if_short(), Some(0));
     outcomes.saw(if retired { "noted first" } else { "left first" });
+}
+
+fn last_end_against_wait(order: Order, outcomes: &Outcomes) {
+    let shared = Arc::new((Lifecycle::new(), Seats::new(1, 1)));
+    shared.1.thread_starts();
+    assert!(!shared.0.wait(|| shared.1.threads() == 0, || Some(Duration::ZERO)), "there was no time");
+    let thread = Arc::clone(&shared);
+    let ((), waited) = order.run2(
+        move || {
+            assert!(thread.1.thread_ended());
+            thread.0.notify();
+        },
+        move || {
+            let waited = Cell::new(false);
+            let for_ever = || {
+                waited.set(true);
+                None
+            };
+            assert!(shared.0.wait(|| shared.1.threads() == 0, for_ever));
+            assert_eq!(shared.1.threads(), 0);
+            waited.get()
+        },
+    );
+    outcomes.saw(if waited { "woken" } else { "at once" });
 }
