@@ -88,6 +88,13 @@ pub const MODELS: &[Model] = &[
         preemption_bound: None,
         body: close_against_cancel,
     },
+    Model {
+        name: "timer::the_end_of_one_keeps_the_deadline_of_the_other",
+        property: "One of two timers ends while the wheel is turned: the deadline of the other stays published, and due.",
+        outcomes: &["fired", "unlinked"],
+        preemption_bound: None,
+        body: unlink_one_of_two,
+    },
 ];
 
 /// The simplest queue with generations: places in a row, looked through from the start.
@@ -410,4 +417,22 @@ fn close_against_cancel(order: Order, outcomes: &Outcomes) {
     assert_eq!(rung(&bell), usize::from(!cancelled));
     assert_eq!(wheel.inspect(Row::len), 0);
     outcomes.saw(if cancelled { "cancelled" } else { "woken" });
+}
+
+fn unlink_one_of_two(order: Order, outcomes: &Outcomes) {
+    let wheel = wheel();
+    let ((first_bell, first), (second_bell, second)) = (bell(), bell());
+    let (entry, key) = wheel.file(10, first).expect("it is open");
+    let (last_entry, last_key) = wheel.file(20, second).expect("it is open");
+    assert!(!wheel.is_due(9) && wheel.is_due(10));
+    let (turning, owner) = (Arc::clone(&wheel), Arc::clone(&wheel));
+    let (fired, ()) = order.run2(move || turn(&turning, 10), move || owner.cancel_here(entry, key));
+    assert_eq!(rung(&first_bell), fired);
+    assert!(wheel.is_due(20), "whoever sleeps in the driver wakes for it");
+    assert_eq!((turn(&wheel, 19), wheel.earliest()), (0, 20));
+    assert_eq!(turn(&wheel, 20), 1);
+    assert_eq!((rung(&second_bell), wheel.earliest()), (1, NONE));
+    wheel.cancel_here(last_entry, last_key);
+    assert!(!wheel.is_due(NONE - 1));
+    outcomes.saw(if fired == 1 { "fired" } else { "unlinked" });
 }
