@@ -1,13 +1,14 @@
 //! Registration at the first wait: one registrar, and nobody who depends on it sleeps for ever.
 
 use protocol_loom::interest::{Direction, Interest, Ready};
+use protocol_loom::readiness::Observed;
 use protocol_loom::registration::{Kernel, SourceState, WaitError};
 use protocol_loom::registry::Token;
-use protocol_loom::sync::UnsafeCell;
+use protocol_loom::sync::{AtomicBool, Ordering, UnsafeCell};
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::io_task::{Socket, block_on, operate, silent_waker};
+use super::io_task::{Registered, Socket, block_on, deliver, operate, silent_waker};
 use super::support::{Model, Order, Outcomes};
 
 pub const MODELS: &[Model] = &[
@@ -66,6 +67,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["woken"],
         preemption_bound: None,
         body: |order, outcomes| oneshot_halves(order, outcomes, [Ready::READABLE, Ready::WRITABLE]),
+    },
+    Model {
+        name: "registration::an_operation_is_tried_exactly_while_it_may_succeed",
+        property: "A try against the event it needs: it or the next one succeeds; one disproved is not tried, but waited for.",
+        outcomes: &["at the first try", "at the second try"],
+        preemption_bound: None,
+        body: event_against_try,
     },
 ];
 
@@ -286,3 +294,37 @@ fn data_against_rearm(order: Order, outcomes: &Outcomes) {
     );
     outcomes.saw(if polls == 1 { "read at once" } else { "read after a wait" });
 }
+
+fn event_against_try(order: Order, outcomes: &Outcomes) {
+    let shared = Arc::new((SourceState::new(), AtomicBool::new(false)));
+    shared.0.register(&Registered).expect("this kernel refuses nothing");
+    let (driver, task) = (Arc::clone(&shared), Arc::clone(&shared));
+    let ((), first) = order.run2(
+        move || {
+            driver.1.swap(true, Ordering::Release);
+            deliver(&driver.0, Ready::READABLE);
+        },
+        move || task.0.try_op(Interest::READABLE, || task.1.swap(false, Ordering::Acquire).then_some(())),
+    );
+    let (source, is_there) = &*shared;
+    let take = || is_there.swap(false, Ordering::Acquire).then_some(());
+    if first.is_none() {
+        assert_eq!(source.try_op(Interest::READABLE, take), Some(()), "a newer event is not disproved");
+    }
+    // A success disproves nothing, so the next try is made.
+    let may_try =
+        source.poll_op(Interest::READABLE, || Some(7), || -> Waited { panic!("nothing to wait for") });
+    assert!(matches!(may_try, Poll::Ready(Ok((7, _)))));
+    assert!(source.readiness().observe().ready().is_readable());
+    assert_eq!(source.try_op(Interest::READABLE, take), None);
+    assert_eq!(source.try_op(Interest::READABLE, || -> Option<()> { panic!("it was disproved") }), None);
+    let disproved = source.poll_op(
+        Interest::READABLE,
+        || -> Option<()> { panic!("it was disproved") },
+        || -> Waited { Poll::Pending },
+    );
+    assert!(disproved.is_pending());
+    outcomes.saw(if first.is_some() { "at the first try" } else { "at the second try" });
+}
+
+type Waited = Poll<Result<Observed, WaitError<()>>>;
