@@ -30,6 +30,13 @@ pub const MODELS: &[Model] = &[
         preemption_bound: None,
         body: two_thieves,
     },
+    Model {
+        name: "lifo_slot::a_task_that_is_left_goes_with_the_slot",
+        property: "A task that no thief gets is dropped with the slot, and once.",
+        outcomes: &["left", "stolen", "stolen at once"],
+        preemption_bound: None,
+        body: drop_against_thief,
+    },
 ];
 
 /// A task that its owner writes to before it gives it away.
@@ -119,4 +126,42 @@ fn two_thieves(order: Order, outcomes: &Outcomes) {
         _ => "stays",
     });
     assert_eq!(numbers(&[first, second, rest]), [1]);
+}
+
+/// A task of which the count says whether it is there.
+struct Counted(Arc<()>);
+
+// SAFETY: the address of a count that `into_raw` keeps up, given back once.
+unsafe impl RawToken for Counted {
+    fn into_raw(self) -> NonNull<()> {
+        NonNull::new(Arc::into_raw(self.0).cast_mut()).expect("an allocation has an address")
+    }
+
+    unsafe fn from_raw(raw: NonNull<()>) -> Self {
+        // SAFETY: by contract `raw` came from `Arc::into_raw`, whose count is ours now.
+        Self(unsafe { Arc::from_raw(raw.as_ptr()) })
+    }
+}
+
+fn drop_against_thief(order: Order, outcomes: &Outcomes) {
+    let slot = Arc::new(LifoSlot::new());
+    let task = Arc::new(());
+    assert!(slot.is_empty());
+    let (owner, thief, left) = (Arc::clone(&slot), Arc::clone(&slot), Counted(Arc::clone(&task)));
+    let (is_empty, stolen) = order.run2(
+        move || {
+            assert!(owner.put(left).is_none());
+            owner.is_empty()
+        },
+        move || thief.take(),
+    );
+    assert!(!is_empty || stolen.is_some());
+    let is_stolen = stolen.is_some();
+    drop((slot, stolen));
+    assert_eq!(Arc::strong_count(&task), 1);
+    outcomes.saw(match (is_stolen, is_empty) {
+        (true, true) => "stolen at once",
+        (true, false) => "stolen",
+        (false, _) => "left",
+    });
 }

@@ -65,6 +65,13 @@ pub const MODELS: &[Model] = &[
         preemption_bound: None,
         body: completion_against_drop,
     },
+    Model {
+        name: "ready_list::a_number_may_be_taken_without_a_wait",
+        property: "A take that leaves no waker against two pushes: what it does not get comes later, in order.",
+        outcomes: &["none yet", "the first"],
+        preemption_bound: None,
+        body: pushes_against_take,
+    },
 ];
 
 /// The one task: a thread that sleeps on its parker until it is woken.
@@ -256,4 +263,22 @@ fn completion_against_drop(order: Order, outcomes: &Outcomes) {
     assert!(freed_by == ran || freed_by == dropped);
     let woke = if woke { "set wakes for nothing, " } else { "" };
     outcomes.saw(format!("{output:?}, {woke}{by}"));
+}
+
+fn pushes_against_take(order: Order, outcomes: &Outcomes) {
+    let shared = Shared::new();
+    let (pusher, task) = (Arc::clone(&shared), Arc::clone(&shared));
+    let ((), taken) = order.run2(
+        move || {
+            pusher.list.push(7);
+            pusher.list.push(8);
+        },
+        move || task.list.take(),
+    );
+    let rest = [(); 3].map(|()| shared.list.take());
+    outcomes.saw(match (taken, rest) {
+        (None, [Some(7), Some(8), None]) => "none yet",
+        (Some(7), [Some(8), None, None]) => "the first",
+        other => panic!("taken: {other:?}"),
+    });
 }
