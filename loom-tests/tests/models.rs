@@ -15,6 +15,7 @@
 //! listed outcomes, and if each takes the recorded number of executions (`golden.txt`).
 
 #![allow(unreachable_pub, reason = "nothing is exported from a test; `pub` here means visible to the runner")]
+#![allow(clippy::arc_with_non_send_sync, reason = "loom's threads are coroutines of one thread")]
 
 mod models {
     pub mod alteration;
