@@ -44,7 +44,7 @@ models filter="":
 loom-full filter="":
     LOOM_TESTS_PREEMPTIONS=4 LOOM_TESTS_LIMIT_S=600 cargo test -p loom-tests --test models -- --fresh {{ filter }}
 
-# Seeded schedules of the whole scheduler under shuttle: COUNT of each of twelve scenarios, from seed FROM on.
+# Seeded schedules of the whole scheduler under shuttle: COUNT of each of eleven scenarios, from seed FROM on.
 schedules count="4000" from="0":
     SHOPFLOOR_SCHEDULES={{ count }} SHOPFLOOR_SCHEDULES_FROM={{ from }} cargo test -p schedules -- --nocapture
 

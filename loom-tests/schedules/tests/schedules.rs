@@ -66,13 +66,6 @@ fn a_worker_that_leaves_a_quiet_floor_has_a_foreman() {
     explore("a_worker_that_leaves_a_quiet_floor_has_a_foreman", mix);
 }
 
-/// The last task ends on a thread that gave its slot away and gets none back.
-#[test]
-fn a_shutdown_ends_though_the_last_task_ends_without_a_slot() {
-    let mix = Mix { roots: 2, tasks: 4, steps: 2, in_place: 6, yields: 1, ends_early: true, ..Mix::NONE };
-    explore("a_shutdown_ends_though_the_last_task_ends_without_a_slot", mix);
-}
-
 /// The runtime is shut down in the middle of everything.
 #[test]
 fn a_shutdown_at_any_moment_ends_every_task() {
