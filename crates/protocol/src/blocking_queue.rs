@@ -66,8 +66,6 @@
 mod room;
 mod state;
 mod submit;
-#[cfg(all(test, not(loom)))]
-mod tests;
 
 use crate::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
 use state::{BlockingState, Ticketed};
@@ -336,3 +334,6 @@ impl<J> BlockingQueue<J> {
         self.state.lock().counts()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

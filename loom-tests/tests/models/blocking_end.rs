@@ -3,7 +3,7 @@
 use protocol_loom::blocking_queue::{
     BlockingCounts, BlockingQueue, PoolClosed, RoomReservation, SubmitError,
 };
-use protocol_loom::sync::Arc;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -68,7 +68,10 @@ fn shutdown_comes_after_the_threads(order: Order, outcomes: &Outcomes) {
             let hand = Hand { floor: &a, who: "run" };
             let mut seat = seat;
             a.queue.arrive(&mut seat);
-            a.queue.work(&mut seat, || || None, &hand);
+            let look_out = |has_news: &dyn Fn() -> bool| {
+                has_news();
+            };
+            a.queue.work(&mut seat, || || None, look_out, &hand);
             // Its stop hook.
             stop.write();
             a.queue.leave(seat, &hand);
@@ -87,8 +90,8 @@ fn shutdown_comes_after_the_threads(order: Order, outcomes: &Outcomes) {
 
 /// Waits for room until there is some or the queue is closed; says whether it waited.
 fn room_or_close(queue: &BlockingQueue<Work>) -> (Result<RoomReservation, PoolClosed>, bool) {
-    let bell = std::sync::Arc::new(Bell::default());
-    let waker = Waker::from(std::sync::Arc::clone(&bell));
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
     let (mut ticket, mut waited) = (None, false);
     loop {
         if let Poll::Ready(answer) = queue.poll_reserve(&mut ticket, waker.clone()) {
@@ -152,7 +155,10 @@ fn reserved_against_plain(order: Order, outcomes: &Outcomes) {
             assert!(a.queue.submit_reserved(room, Work::new("own"), spawn, &hand).is_ok());
             let mut seat = seat.expect("the first job takes a thread");
             a.queue.arrive(&mut seat);
-            a.queue.work(&mut seat, || || None, &hand);
+            let look_out = |has_news: &dyn Fn() -> bool| {
+                has_news();
+            };
+            a.queue.work(&mut seat, || || None, look_out, &hand);
             a.queue.leave(seat, &hand);
         },
         move || {

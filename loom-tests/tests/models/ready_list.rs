@@ -266,16 +266,17 @@ fn completion_against_drop(order: Order, outcomes: &Outcomes) {
 }
 
 fn pushes_against_take(order: Order, outcomes: &Outcomes) {
-    let shared = Shared::new();
-    let (pusher, task) = (Arc::clone(&shared), Arc::clone(&shared));
+    let list = Arc::new(ReadyList::new());
+    let (pusher, task) = (Arc::clone(&list), Arc::clone(&list));
+    let take = |list: &ReadyList| list.poll_listed(None, Some);
     let ((), taken) = order.run2(
         move || {
-            pusher.list.push(7);
-            pusher.list.push(8);
+            pusher.wake(&Listing::new(7));
+            pusher.wake(&Listing::new(8));
         },
-        move || task.list.take(),
+        move || take(&task),
     );
-    let rest = [(); 3].map(|()| shared.list.take());
+    let rest = [(); 3].map(|()| take(&list));
     outcomes.saw(match (taken, rest) {
         (None, [Some(7), Some(8), None]) => "none yet",
         (Some(7), [Some(8), None, None]) => "the first",
