@@ -181,24 +181,6 @@ fn smooth(value: &Cell<u64>, sample: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_cost_of_a_wake_follows_what_is_measured_and_nothing_absurd() {
-        let policy = WakePolicy::new();
-        for absurd in [0, 40, 999, 50_001, u64::MAX] {
-            policy.learn_wake_cost(absurd);
-            assert_eq!(policy.wake_ns.get(), WAKE_COST_NS);
-        }
-        (0..100).for_each(|_| policy.learn_wake_cost(16_000));
-        assert!((15_900..=16_000).contains(&policy.wake_ns.get()));
-        (0..100).for_each(|_| policy.learn_wake_cost(1_600));
-        assert!((1_600..=1_700).contains(&policy.wake_ns.get()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
     use crate::config::{Config, Flavor};
     use crate::driver::Driver;
     use crate::handle::Handle;
@@ -236,5 +218,18 @@ mod tests {
         assert!(woken && floor.slots[1].parker.take_token());
         let ran = queue.pop().expect("nobody has taken it").run(|| {}, |_| false);
         assert!(matches!(ran, Ran::Done(None)), "its handle was dropped");
+    }
+
+    #[test]
+    fn the_cost_of_a_wake_follows_what_is_measured_and_nothing_absurd() {
+        let policy = WakePolicy::new();
+        for absurd in [0, 40, 999, 50_001, u64::MAX] {
+            policy.learn_wake_cost(absurd);
+            assert_eq!(policy.wake_ns.get(), WAKE_COST_NS);
+        }
+        (0..100).for_each(|_| policy.learn_wake_cost(16_000));
+        assert!((15_900..=16_000).contains(&policy.wake_ns.get()));
+        (0..100).for_each(|_| policy.learn_wake_cost(1_600));
+        assert!((1_600..=1_700).contains(&policy.wake_ns.get()));
     }
 }

@@ -18,6 +18,7 @@ mod join;
 mod list;
 mod memory;
 mod notified;
+mod os;
 mod task_ref;
 mod unlisted;
 mod waker;

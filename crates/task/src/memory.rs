@@ -5,6 +5,7 @@
 //! thread that only frees keeps [`KEPT_BYTES`] at most and gives the rest back to the allocator, from which a thread
 //! that only spawns takes. The magazines of Bonwick and Adams (2001) without their depot.
 
+use crate::os::thread_local;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::NonNull;
