@@ -309,17 +309,25 @@ fn round(runtime: Scheduler, end: fn(Scheduler), random: &mut Random) -> Arc<Led
     for actor in actors {
         actor.join().expect("an actor has no panic of its own");
     }
-    // Every handle that is left resolves, however its task was treated.
-    let handles = std::mem::take(&mut *ledger.handles.lock());
-    for (task, page) in handles {
-        ledger.joined(&page, handle.block_on(task));
+    // Every handle that is left resolves, however its task was treated. A poll that outlives the runtime, as one may
+    // that is shut down in the background, leaves another one as long as its future lives.
+    let hang = Instant::now() + HANG;
+    let mut polls_are_over = false;
+    loop {
+        let handles = std::mem::take(&mut *ledger.handles.lock());
+        for (task, page) in handles {
+            ledger.joined(&page, handle.block_on(task));
+        }
+        if polls_are_over {
+            break;
+        }
+        let left = all_dropped.recv_timeout(Duration::from_millis(1));
+        polls_are_over = left == Err(mpsc::RecvTimeoutError::Disconnected);
+        assert!(polls_are_over || Instant::now() < hang, "a future or an output was never dropped");
     }
-    let left = all_dropped.recv_timeout(HANG);
-    assert_eq!(left, Err(mpsc::RecvTimeoutError::Disconnected), "a future or an output was never dropped");
     // Nothing refers to a task any more, but a thread that is about to end.
     ledger.aborts.lock().clear();
     ledger.pages.lock().iter().for_each(|page| drop(page.waker.lock().take()));
-    let hang = Instant::now() + HANG;
     while handle.metrics().tasks > 0 {
         assert!(Instant::now() < hang, "the memory of a task was never given back");
         thread::yield_now();
