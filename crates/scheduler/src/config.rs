@@ -9,8 +9,11 @@ use std::time::Duration;
 /// Polls between two looks at the driver and the timers by a worker that has work: an event waits for at
 /// most this many polls.
 pub const EVENT_INTERVAL: u32 = 61;
-/// The same in time, for a worker whose polls are long.
-pub const EVENT_TIME: Duration = Duration::from_micros(50);
+/// The same in time, for a worker whose polls are long. Some turns of the driver per batch of events keep the queue from
+/// ever running empty, so that a second worker is woken for work that one does; see docs/DECISIONS.md.
+pub const EVENT_TIME: Duration = Duration::from_micros(400);
+/// The time between two looks at the timers.
+pub const TIMER_TIME: Duration = Duration::from_micros(50);
 /// Polls between two looks at the injector by a worker that has work.
 pub const INJECTOR_INTERVAL: u32 = 31;
 /// Tasks run from the LIFO slot in a row while others wait in the queue.
@@ -45,6 +48,8 @@ pub struct Config {
     /// It looks earlier if that many polls take longer than this by the length of the last ones, after each poll at
     /// most.
     pub event_time: Duration,
+    /// The same for the timers alone.
+    pub timer_time: Duration,
     /// Polls between two looks at the injector by a worker that has work.
     pub injector_interval: u32,
     /// How long a worker looks at the driver before it sleeps in it, when that has proved worth it; zero: not
@@ -82,6 +87,7 @@ impl Config {
             stack_size: None,
             event_interval: EVENT_INTERVAL,
             event_time: EVENT_TIME,
+            timer_time: TIMER_TIME,
             injector_interval: INJECTOR_INTERVAL,
             driver_spin: SPIN,
             blocking_threads: blocking.threads_max,
@@ -105,6 +111,7 @@ impl fmt::Debug for Config {
             .field("stand_ins", &self.stand_ins)
             .field("event_interval", &self.event_interval)
             .field("event_time", &self.event_time)
+            .field("timer_time", &self.timer_time)
             .field("injector_interval", &self.injector_interval)
             .finish_non_exhaustive()
     }

@@ -97,7 +97,7 @@ pub(crate) fn current_nearby() -> Option<Arc<Handle>> {
         Some(worker) => Arc::clone(&worker.handle),
         None => Arc::new(Handle { floor: Arc::clone(&current.floor) }),
     };
-    CURRENT.try_with(|current| current.borrow().as_ref().map(nearby)).ok().flatten()
+    with_current(nearby)
 }
 
 /// Whether the locals of this thread are there, as they are until it ends.

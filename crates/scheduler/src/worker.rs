@@ -34,8 +34,9 @@ pub(crate) struct Worker {
     seat: RefCell<Option<Seated>>,
     pub(crate) policy: WakePolicy,
     spin_policy: SpinPolicy,
-    /// Polls until the next look around, and until the injector goes first.
+    /// Polls until the next look at driver and timers, at the timers alone, and until the injector goes first.
     until_look: Cell<u32>,
+    until_timers: Cell<u32>,
     until_injector: Cell<u32>,
     lifo_streak: Cell<u32>,
     is_searching: Cell<bool>,
@@ -67,6 +68,7 @@ pub(crate) struct Seated {
 impl Worker {
     pub(crate) fn new(floor: Arc<Floor>, seat: Seated) -> Rc<Self> {
         let random = Cell::new(seat.slot as u32 + 1);
+        let until_look = Cell::new(floor.config.event_interval);
         let until_injector = Cell::new(floor.config.injector_interval);
         let handle = Arc::new(Handle { floor: Arc::clone(&floor) });
         Rc::new(Self {
@@ -75,7 +77,8 @@ impl Worker {
             seat: RefCell::new(Some(seat)),
             policy: WakePolicy::new(),
             spin_policy: SpinPolicy::new(),
-            until_look: Cell::new(1),
+            until_timers: until_look.clone(),
+            until_look,
             until_injector,
             lifo_streak: Cell::new(0),
             is_searching: Cell::new(false),
@@ -144,8 +147,8 @@ impl Worker {
         let config = &self.floor.config;
         if is_due(&self.until_look, config.event_interval) {
             self.look_around();
-            let polls = self.policy.polls_in(config.event_time).clamp(1, config.event_interval);
-            self.until_look.set(polls);
+        } else if is_due(&self.until_timers, config.event_interval) {
+            self.look_at_timers();
         }
         let injected_first = is_due(&self.until_injector, config.injector_interval);
         let found = self.seated(|slot, seat| {
@@ -324,9 +327,30 @@ impl Worker {
             self.turn(Some(Duration::ZERO), &mut wakers);
             drop(turning);
         }
+        let of_driver = wakers.len();
         self.floor.timers.fire_all_due(self.floor.clock.now(), &mut wakers);
-        self.wake_batch(wakers);
+        self.wake_batch(wakers, of_driver);
         self.report_driver_error();
+        self.has_looked_around();
+    }
+
+    /// The same without the driver, more often: it costs no system call, and what is due is late already.
+    #[cold]
+    fn look_at_timers(&self) {
+        let mut wakers = self.wakers.take();
+        self.floor.timers.fire_all_due(self.floor.clock.now(), &mut wakers);
+        self.wake_batch(wakers, 0);
+        self.until_timers.set(self.polls_in(self.floor.config.timer_time));
+    }
+
+    /// The driver and the timers are looked at again after as many polls as usually take the times for that.
+    fn has_looked_around(&self) {
+        self.until_look.set(self.polls_in(self.floor.config.event_time));
+        self.until_timers.set(self.polls_in(self.floor.config.timer_time));
+    }
+
+    fn polls_in(&self, time: Duration) -> u32 {
+        self.policy.polls_in(time).clamp(1, self.floor.config.event_interval)
     }
 
     /// One turn of the driver, by the holder of its token. False: it failed, which is to be reported when the token
@@ -355,10 +379,12 @@ impl Worker {
         }
     }
 
-    fn wake_batch(&self, mut wakers: Vec<Waker>) {
+    /// Wakes what the driver, whose wakers come first, and the timers have found.
+    fn wake_batch(&self, mut wakers: Vec<Waker>, of_driver: usize) {
         if !wakers.is_empty() {
-            // One task goes before the queue, as any that is woken alone; of many, none before the others.
-            self.batching.set(wakers.len() > 1);
+            // A task whose timer fires alone is late already and goes before the queue; of many, none before the
+            // others. One with an event never does: a client that answers at once would overtake those who wait.
+            self.batching.set(of_driver > 0 || wakers.len() > 1);
             self.floor.wake_own(&mut wakers);
             self.batching.set(false);
             self.seated(|_, seat| self.policy.batch_pushed(&self.floor, &seat.queue));
@@ -382,8 +408,10 @@ impl Worker {
         let searching = floor.idle.park(slot, was_searching, keeps_awake, || self.block(slot, &mut wakers));
         self.is_searching.set(searching);
         floor.foreman.worker_left_park();
+        let of_driver = wakers.len();
         floor.timers.fire_all_due(floor.clock.now(), &mut wakers);
-        self.wake_batch(wakers);
+        self.wake_batch(wakers, of_driver);
+        self.has_looked_around();
         self.report_driver_error();
         self.run_hook(&floor.config.on_thread_unpark, "the unpark hook");
     }

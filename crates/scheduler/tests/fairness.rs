@@ -289,6 +289,7 @@ const BUSY: usize = 8;
 fn short_polls() -> Config {
     let mut config = Config::new(Flavor::CurrentThread, 1);
     config.event_time = Duration::MAX;
+    config.timer_time = Duration::MAX;
     config
 }
 
@@ -316,10 +317,20 @@ fn a_timer_behind_busy_tasks_waits_for_an_event_interval_and_the_queue() {
 }
 
 #[test]
+fn an_event_waits_for_the_queue_alone_behind_long_polls() {
+    let mut config = short_polls();
+    config.event_time = Duration::ZERO;
+    let driver = Arc::new(LoadedDriver::default());
+    let runtime = Scheduler::start(config, Arc::clone(&driver) as _).expect("it starts no thread");
+    let longest = longest_wait(&runtime, move |waker| driver.0.lock().push(waker.clone()));
+    assert!(longest <= BUSY + 1, "{longest} polls");
+}
+
+#[test]
 fn a_timer_waits_for_one_poll_of_those_that_are_long() {
     // Every poll is longer than this.
     let mut config = short_polls();
-    config.event_time = Duration::ZERO;
+    config.timer_time = Duration::ZERO;
     let runtime = runtime_with(config);
     let handle = runtime.handle().clone();
     let mut filed = Vec::new();

@@ -47,14 +47,19 @@ const fn size(class: usize) -> usize {
     class * STEP - HEAD
 }
 
+/// What the allocator is asked for, for a block of a class.
+const fn block_of_class(class: usize) -> Layout {
+    match Layout::from_size_align(size(class), STEP) {
+        Ok(block) => block,
+        Err(_) => panic!("a class is a few hundred bytes"),
+    }
+}
+
 /// What the allocator is asked for, for a block of this layout.
 const fn block(layout: Layout) -> Layout {
     match class(layout) {
         None => layout,
-        Some(class) => match Layout::from_size_align(size(class), STEP) {
-            Ok(block) => block,
-            Err(_) => layout,
-        },
+        Some(class) => block_of_class(class),
     }
 }
 
@@ -131,9 +136,8 @@ impl Drop for Cache {
     fn drop(&mut self) {
         for class in 1..CLASSES {
             while let Some(kept) = self.take(class) {
-                let block = Layout::from_size_align(size(class), STEP).expect("as it was allocated");
                 // SAFETY: the block came from the allocator with this layout and is in no list any more.
-                unsafe { dealloc(kept.as_ptr().cast(), block) };
+                unsafe { dealloc(kept.as_ptr().cast(), block_of_class(class)) };
             }
         }
     }
