@@ -3,7 +3,7 @@
 mod support;
 
 use shopfloor_protocol::sync::{Condvar, Mutex};
-use shopfloor_scheduler::{Config, Driver, Flavor, Scheduler, yield_now};
+use shopfloor_scheduler::{Config, Driver, Flavor, Scheduler, block_in_place, yield_now};
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::task::Waker;
@@ -25,20 +25,28 @@ struct ShowingDriver {
 struct DriverState {
     interrupted: bool,
     sleeper: Option<ThreadId>,
+    /// How often somebody has gone to sleep.
+    sleeps: u32,
 }
 
 impl ShowingDriver {
     /// Whether somebody sleeps here before the watchdog barks.
     fn somebody_comes(&self) -> bool {
+        self.sleeps_after(0).is_some()
+    }
+
+    /// Waits until somebody sleeps here and has not slept since `sleeps` were counted, and counts again; `None` if the
+    /// watchdog barks.
+    fn sleeps_after(&self, sleeps: u32) -> Option<u32> {
         let mut state = self.state.lock();
-        while state.sleeper.is_none() {
+        while state.sleeper.is_none() || state.sleeps <= sleeps {
             let (again, timed_out) = self.changed.wait_timeout(state, WATCHDOG);
             state = again;
             if timed_out {
-                return false;
+                return None;
             }
         }
-        true
+        Some(state.sleeps)
     }
 }
 
@@ -47,6 +55,7 @@ impl Driver for ShowingDriver {
         let mut state = self.state.lock();
         if timeout != Some(Duration::ZERO) {
             state.sleeper = Some(thread::current().id());
+            state.sleeps += 1;
             self.changed.notify_all();
             while !state.interrupted {
                 state = self.changed.wait(state);
@@ -90,6 +99,30 @@ fn a_worker_that_retires_leaves_somebody_in_the_driver() {
         thread::yield_now();
     }
     assert!(driver.somebody_comes(), "nobody is in the driver");
+}
+
+#[test]
+fn a_thread_that_ends_the_last_task_without_a_slot_closes_the_runtime() {
+    let driver = Arc::new(ShowingDriver::default());
+    let config = Config::new(Flavor::MultiThread, 1);
+    let runtime = Scheduler::start(config, Arc::clone(&driver) as _).expect("threads start");
+    let (blocks, is_blocked) = mpsc::channel();
+    let (let_go, wait) = mpsc::channel::<()>();
+    let task = runtime.spawn(async move {
+        block_in_place(|| {
+            blocks.send(()).expect("the test waits for it");
+            wait.recv().expect_err("nothing is sent");
+        });
+    });
+    is_blocked.recv().expect("the task runs");
+    // Whoever has taken the slot over sleeps, is woken by the shutdown, finds a task that is not done and sleeps again.
+    let open = driver.sleeps_after(0).expect("somebody runs the slot");
+    let shutdown = thread::spawn(move || runtime.shutdown_timeout(WATCHDOG));
+    driver.sleeps_after(open).expect("it looks again");
+    drop(let_go);
+    let report = shutdown.join().expect("shutdown does not panic");
+    assert_eq!(report.workers_detached, 0, "nobody closed the runtime");
+    assert!(task.is_finished());
 }
 
 #[test]
