@@ -1,5 +1,6 @@
 //! The runtimes under test behind one small trait, so that all of them run the same workload source.
 use std::future::Future;
+use std::net::TcpStream;
 use std::time::Duration;
 
 pub mod shopfloor;
@@ -59,7 +60,25 @@ pub trait Runtime: 'static {
 
     /// Aborts a task; the future ends when the task has. smol aborts on the first poll of it.
     fn abort<T: Send + 'static>(task: Self::Join<T>) -> impl Future<Output = ()> + Send;
+
+    /// A connection whose readiness the runtime watches.
+    type Connection: Send + 'static;
+
+    /// Watches a connection, which does not block any more.
+    ///
+    /// # Panics
+    /// If it cannot be watched.
+    fn watch(connection: TcpStream) -> Self::Connection;
+
+    /// The next byte; `None` at the end.
+    fn read_byte(connection: &mut Self::Connection) -> impl Future<Output = Option<u8>> + Send;
+
+    /// Writes one byte.
+    fn write_byte(connection: &mut Self::Connection, byte: u8) -> impl Future<Output = ()> + Send;
 }
+
+/// What [`Runtime::read_byte`] and [`write_byte`](Runtime::write_byte) expect of a connection.
+const CONNECTED: &str = "a connection of a workload fails only with the machine";
 
 /// A runtime with a set of tasks that are joined in the order in which they end.
 pub trait TaskSet: Runtime {
@@ -104,6 +123,7 @@ pub fn with_runtime<C: ForRuntime>(name: &str, computation: C) -> Option<C::Outp
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
 
     use super::{ForRuntime, NAMES, Runtime, with_runtime};
@@ -122,13 +142,21 @@ mod tests {
                 R::abort(R::spawn(std::future::pending::<()>())).await;
                 R::sleep(Duration::from_micros(1)).await;
                 let joined = R::spawn(async { 1 }).await + R::spawn_blocking(|| 1).await;
+                let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a port");
+                let address = listener.local_addr().expect("a listener has an address");
+                let mut near = R::watch(TcpStream::connect(address).expect("it is listening"));
+                let mut far = R::watch(listener.accept().expect("it is connected").0);
+                R::write_byte(&mut near, 9).await;
+                drop(near);
+                assert_eq!(R::read_byte(&mut far).await, Some(9));
+                assert_eq!(R::read_byte(&mut far).await, None);
                 joined + receiver.await.expect("the detached task runs")
             })
         }
     }
 
     #[test]
-    fn every_runtime_spawns_yields_sleeps_aborts_and_joins() {
+    fn every_runtime_spawns_yields_sleeps_aborts_joins_reads_and_writes() {
         for name in NAMES {
             assert_eq!(with_runtime(name, Family), Some(42), "{name}");
         }

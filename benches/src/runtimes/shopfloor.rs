@@ -1,10 +1,13 @@
 //! shopfloor.
 use std::future::Future;
+use std::net::TcpStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::{Runtime, TaskSet};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::{CONNECTED, Runtime, TaskSet};
 
 /// shopfloor with its I/O and timers enabled, as servers use it.
 #[derive(Debug)]
@@ -71,6 +74,23 @@ impl Runtime for Shopfloor {
             let result = task.0.await;
             assert!(result.is_err_and(|error| error.is_cancelled()), "an aborted task has no output");
         }
+    }
+
+    type Connection = shopfloor::net::TcpStream;
+
+    fn watch(connection: TcpStream) -> Self::Connection {
+        connection.set_nonblocking(true).expect(CONNECTED);
+        shopfloor::net::TcpStream::from_std(connection).expect(CONNECTED)
+    }
+
+    async fn read_byte(connection: &mut Self::Connection) -> Option<u8> {
+        let mut byte = [0];
+        let read = connection.read(&mut byte).await.expect(CONNECTED);
+        (read == 1).then_some(byte[0])
+    }
+
+    async fn write_byte(connection: &mut Self::Connection, byte: u8) {
+        connection.write_all(&[byte]).await.expect(CONNECTED);
     }
 }
 

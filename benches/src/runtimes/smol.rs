@@ -1,8 +1,11 @@
 //! smol: its executor run by a number of threads, which also drive its reactor.
 use std::future::Future;
+use std::net::TcpStream;
 use std::time::Duration;
 
-use super::Runtime;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::{CONNECTED, Runtime};
 
 /// smol's executor with one thread per worker, as its documentation builds a multi-threaded one.
 #[derive(Debug)]
@@ -59,5 +62,20 @@ impl Runtime for Smol {
 
     async fn abort<T: Send + 'static>(task: smol::Task<T>) {
         assert!(task.cancel().await.is_none(), "an aborted task has no output");
+    }
+    type Connection = smol::Async<TcpStream>;
+
+    fn watch(connection: TcpStream) -> Self::Connection {
+        smol::Async::new(connection).expect(CONNECTED)
+    }
+
+    async fn read_byte(connection: &mut Self::Connection) -> Option<u8> {
+        let mut byte = [0];
+        let read = connection.read(&mut byte).await.expect(CONNECTED);
+        (read == 1).then_some(byte[0])
+    }
+
+    async fn write_byte(connection: &mut Self::Connection, byte: u8) {
+        connection.write_all(&[byte]).await.expect(CONNECTED);
     }
 }

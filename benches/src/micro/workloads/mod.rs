@@ -7,6 +7,7 @@ mod blocking;
 mod chained_spawn;
 mod contention;
 mod fan_in;
+mod fan_out;
 mod fib;
 mod idle;
 mod join_set;
@@ -58,6 +59,7 @@ pub fn rows() -> Vec<Row> {
         Row::observed::<sleeper::Alone>().and(THREADS, sleeper::thread),
         Row::observed::<sleeper::BesideHogs>().and(THREADS, sleeper::thread_beside_hogs),
         Row::observed::<wake_from_thread::WakeFromThread>().and(THREADS, wake_from_thread::thread),
+        Row::observed::<fan_out::FanOut>(),
         Row::observed::<parked::ParkedTasks<0>>(),
         Row::observed::<parked::ParkedTasks<64>>(),
         Row::observed::<idle::Idle>(),
