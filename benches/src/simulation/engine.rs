@@ -230,7 +230,7 @@ impl Floor {
         }
         let lowest = *self.parked.iter().min().expect("somebody sleeps");
         let chosen = match self.setup.rules {
-            Rules::Shopfloor | Rules::SharedBatches => lowest,
+            Rules::Shopfloor | Rules::SharedBatches | Rules::KeptBatches => lowest,
             Rules::Tokio => *self.parked.last().expect("somebody sleeps"),
         };
         self.searching += 1;
@@ -278,9 +278,9 @@ impl Floor {
         let taken = driver.pending.drain(..events);
         let tasks = taken.map(|ready| Task { ready, queued: now, is_first: true });
         self.workers[worker].queue.extend(tasks);
-        let could_wake = self.could_wake();
+        let parked = if self.could_wake() { self.parked.len() } else { 0 };
         let one = &mut self.workers[worker];
-        let cost = if events > 0 && one.waking.batch_pushed(now, one.queue.len(), could_wake) {
+        let cost = if events > 0 && one.waking.batch_pushed(now, one.queue.len(), parked) {
             self.wake_one()
         } else {
             0

@@ -3,7 +3,7 @@
 //! | | shopfloor | tokio |
 //! |---|---|---|
 //! | a push to the own queue | wakes if queue length × usual poll is worth a wake, else after 50 µs | wakes |
-//! | what a turn of the driver made ready | wakes after 200 µs, or at once if it will take 400 µs; shared: as a push | wakes if it is more than one task |
+//! | what a turn of the driver made ready | as a push if two workers or more sleep; else wakes after 200 µs, or at once if it will take 400 µs; shared: always as a push; kept: never | wakes if it is more than one task |
 //! | before a sleep in the driver | looks at it for 50 µs while that pays | sleeps |
 //! | a poll that does not end | the foreman wakes somebody if tasks wait or nobody is in a driver | - |
 //! | the last pass of a search | takes from LIFO slots, too | leaves them |
@@ -17,8 +17,10 @@
 pub enum Rules {
     /// Ours.
     Shopfloor,
-    /// Ours, but what a turn of the driver made ready is shared as what is pushed.
+    /// Ours, but what a turn of the driver made ready is always shared as what is pushed.
     SharedBatches,
+    /// Ours, but that is never done.
+    KeptBatches,
     /// The rival's.
     Tokio,
 }
@@ -29,6 +31,7 @@ impl Rules {
         match self {
             Self::Shopfloor => "shopfloor",
             Self::SharedBatches => "shopfloor, batches shared",
+            Self::KeptBatches => "shopfloor, batches kept",
             Self::Tokio => "tokio",
         }
     }
@@ -89,17 +92,19 @@ impl Waking {
         }
     }
 
-    /// After a turn of the driver has brought something; `queue` tasks are there now.
-    pub(super) fn batch_pushed(&mut self, now: u64, queue: usize, could_wake: bool) -> bool {
+    /// After a turn of the driver has brought something; `queue` tasks are there now, `parked` workers sleep, and nobody
+    /// searches.
+    pub(super) fn batch_pushed(&mut self, now: u64, queue: usize, parked: usize) -> bool {
         match self.rules {
-            _ if queue < 2 || !could_wake => false,
+            _ if queue < 2 || parked == 0 => false,
             Rules::Tokio => true,
             Rules::SharedBatches => self.decide(now, queue),
-            Rules::Shopfloor if self.poll_estimate * queue as u64 >= LONG_BATCH => {
+            Rules::Shopfloor if parked > 1 => self.decide(now, queue),
+            _ if self.poll_estimate * queue as u64 >= LONG_BATCH => {
                 self.due = None;
                 true
             }
-            Rules::Shopfloor => {
+            _ => {
                 self.due.get_or_insert(now + DEFER_BATCH);
                 false
             }
@@ -205,12 +210,19 @@ mod tests {
     fn a_batch_is_left_to_one_worker_for_a_while_unless_it_is_long() {
         let mut ours = Waking::new(Rules::Shopfloor);
         (0..1000).for_each(|_| ours.polled(50_000));
-        assert!(!ours.batch_pushed(0, 2, true));
+        assert!(!ours.batch_pushed(0, 2, 1));
         assert!(!ours.look_again(100_000, 1, true));
         assert!(ours.look_again(200_000, 1, true));
-        assert!(ours.batch_pushed(0, 10, true));
-        assert!(Waking::new(Rules::Tokio).batch_pushed(0, 2, true));
-        assert!(!Waking::new(Rules::Tokio).batch_pushed(0, 1, true));
+        assert!(ours.batch_pushed(0, 10, 1));
+        assert!(Waking::new(Rules::Tokio).batch_pushed(0, 2, 1));
+        assert!(!Waking::new(Rules::Tokio).batch_pushed(0, 1, 1));
+    }
+
+    #[test]
+    fn a_batch_is_shared_while_two_workers_sleep() {
+        assert!(Waking::new(Rules::Shopfloor).batch_pushed(0, 2, 2));
+        assert!(!Waking::new(Rules::KeptBatches).batch_pushed(0, 2, 2));
+        assert!(Waking::new(Rules::SharedBatches).batch_pushed(0, 2, 1));
     }
 
     #[test]

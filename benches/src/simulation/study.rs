@@ -57,7 +57,7 @@ pub const VARIANTS: [Variant; 5] = [
     Variant { rules: Rules::Shopfloor, has_groups: false },
     Variant { rules: Rules::Shopfloor, has_groups: true },
     Variant { rules: Rules::SharedBatches, has_groups: false },
-    Variant { rules: Rules::SharedBatches, has_groups: true },
+    Variant { rules: Rules::KeptBatches, has_groups: false },
     Variant { rules: Rules::Tokio, has_groups: false },
 ];
 

@@ -4,7 +4,7 @@ use super::random::PollLength;
 use super::rules::{DEFER_BATCH, LOOK_INTERVAL, Rules};
 use super::{Outcome, Setup, run};
 
-const RULES: [Rules; 3] = [Rules::Shopfloor, Rules::SharedBatches, Rules::Tokio];
+const RULES: [Rules; 4] = [Rules::Shopfloor, Rules::SharedBatches, Rules::KeptBatches, Rules::Tokio];
 
 fn setup(rules: Rules, workers: usize) -> Setup {
     Setup {

@@ -4,9 +4,11 @@
 //! the rest takes longer than that. A worker that pushes to its own queue wakes a peer at once if the
 //! queue's length times the usual length of a poll reaches what a wake costs; else it defers, and looks
 //! again after each poll until the queue is empty, the estimate has grown, or [`DEFER_NS`] have passed. That cost
-//! is measured at each of its own wakes, and starts at [`WAKE_COST_NS`]. What
-//! a turn of the driver made ready is deferred for [`DEFER_BATCH_NS`] unless it will take [`LONG_BATCH_NS`]: events come in
-//! batches, and on a machine that the clients share a second worker for a burst costs more than it gains.
+//! is measured at each of its own wakes, and starts at [`WAKE_COST_NS`].
+//!
+//! Events come in batches. While two or more peers sleep there are cores to spare, and what a turn of the driver made ready
+//! is like any push. The last sleeper is left alone for [`DEFER_BATCH_NS`], unless the batch will take [`LONG_BATCH_NS`]: on a
+//! small machine that the clients share, a second worker for a burst costs more than it gains.
 //!
 //! A deferred wake is an optimisation and never an obligation: the worker is awake and runs the tasks
 //! itself; before it parks its queue is empty; and if one of its polls does not end, the foreman wakes
@@ -28,7 +30,7 @@ const WAKE_COST_NS: u64 = 5_000;
 const WAKE_COST_RANGE: RangeInclusive<u64> = 1_000..=50_000;
 /// How long a push that did not justify a wake is left to this worker alone.
 const DEFER_NS: u64 = 50_000;
-/// The same for what a turn of the driver made ready.
+/// The same for what a turn of the driver made ready, while only one peer sleeps.
 const DEFER_BATCH_NS: u64 = 200_000;
 /// A batch that will take this long does not wait for that: it would in any case.
 const LONG_BATCH_NS: u64 = 2 * DEFER_BATCH_NS;
@@ -92,7 +94,7 @@ impl WakePolicy {
         match floor.idle.outlook() {
             Outlook::AllActive => {}
             Outlook::Searched => self.relied_on_searcher.set(true),
-            Outlook::Wakeable => self.decide(floor, queue, DEFER_NS),
+            Outlook::Wakeable => self.decide(floor, queue),
         }
     }
 
@@ -102,7 +104,9 @@ impl WakePolicy {
         if len < 2 || !floor.idle.could_wake() {
             return;
         }
-        if self.poll_ns.get().saturating_mul(len) >= LONG_BATCH_NS {
+        if floor.idle.parked() > 1 {
+            self.decide(floor, queue);
+        } else if self.poll_ns.get().saturating_mul(len) >= LONG_BATCH_NS {
             self.due.set(None);
             self.wake(floor);
         } else if self.due.get().is_none() {
@@ -135,16 +139,16 @@ impl WakePolicy {
         }
         if floor.idle.could_wake() {
             self.relied_on_searcher.set(false);
-            self.decide(floor, queue, DEFER_NS);
+            self.decide(floor, queue);
         }
     }
 
-    fn decide(&self, floor: &Floor, queue: &LocalQueue<Notified>, defer_ns: u64) {
+    fn decide(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
         if self.poll_ns.get().saturating_mul(queue.len() as u64) >= self.wake_ns.get() {
             self.due.set(None);
             self.wake(floor);
         } else if self.due.get().is_none() {
-            self.due.set(Some(floor.clock.now() + defer_ns));
+            self.due.set(Some(floor.clock.now() + DEFER_NS));
         }
     }
 
@@ -204,6 +208,11 @@ mod tests {
         fn shutdown(&self, _: &mut Vec<Waker>) {}
     }
 
+    /// A roster keeps its floor until it is closed.
+    fn close(floor: &Floor) {
+        floor.rosters().for_each(|roster| drop(roster.close()));
+    }
+
     #[test]
     fn a_push_that_relied_on_a_searcher_wakes_it_at_the_next_end_of_a_poll_if_it_missed_the_task() {
         let floor = Floor::new(Config::new(Flavor::MultiThread, 2), Arc::new(NoDriver));
@@ -218,6 +227,28 @@ mod tests {
         assert!(woken && floor.slots[1].parker.take_token());
         let ran = queue.pop().expect("nobody has taken it").run(|| {}, |_| false);
         assert!(matches!(ran, Ran::Done(None)), "its handle was dropped");
+        close(&floor);
+    }
+
+    #[test]
+    fn a_batch_is_left_to_one_worker_while_one_peer_sleeps_and_shared_while_more_do() {
+        let floor = Floor::new(Config::new(Flavor::MultiThread, 3), Arc::new(NoDriver));
+        let handle = Handle { floor: Arc::clone(&floor) };
+        let queue = LocalQueue::new_fifo();
+        for _ in 0..2 {
+            drop(handle.spawn(async {}));
+            queue.push(floor.injector.steal().success().expect("no worker has taken it"));
+        }
+        let pushed = || WakePolicy::new().batch_pushed(&floor, &queue);
+        let asleep = |slot, meanwhile: &dyn Fn()| floor.idle.park(slot, false, || false, meanwhile);
+        assert!(!asleep(1, &pushed));
+        let second = std::cell::Cell::new(false);
+        let first = asleep(1, &|| second.set(asleep(2, &pushed)));
+        assert!(first ^ second.get(), "one of the two is woken");
+        while let Some(task) = queue.pop() {
+            assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
+        }
+        close(&floor);
     }
 
     #[test]
