@@ -391,13 +391,10 @@ impl TaskState {
     pub fn start_poll(&self) -> StartAction {
         // ordering: Acquire: E1 and E2.
         let seen = Snapshot(self.0.load(Ordering::Acquire));
-        if seen.0 & (COMPLETE | CANCELLED | SUSPENDED | HELD | WAKES) == WAKE {
-            return StartAction::Poll; // as nearly always: nothing to write
-        }
-        let (next, action) = seen.poll_started();
         debug_assert!(seen.wakes() > 0 && !seen.has(COMPLETE | HELD), "no obligation: {seen:?}");
+        let (next, action) = seen.poll_started();
         if next == seen {
-            return action;
+            return action; // as nearly always: nothing to write
         }
         // ordering: AcqRel: E1 of wakes that came after the load; E5: who sets the task aside gives it up.
         self.apply(Ordering::AcqRel, Snapshot::poll_started)
