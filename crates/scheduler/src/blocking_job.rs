@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::contain::contain;
 use crate::context;
 use crate::floor::Floor;
-use shopfloor_task::{Notified, Ran};
+use shopfloor_task::{Notified, Ran, Unlisted};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -52,6 +52,13 @@ impl<F: FnOnce() -> T, T> Future for BlockingFuture<F> {
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
         let closure = self.0.take().expect("a blocking task is polled once");
         Poll::Ready(closure())
+    }
+}
+
+/// Lists a blocking task and hands it to the pool; if either is refused, it is cancelled.
+pub(crate) fn spawn(floor: &Arc<Floor>, task: Unlisted<Floor>) {
+    if let Ok(task) = task.list(floor, floor.outside_roster()) {
+        submit(floor, task);
     }
 }
 

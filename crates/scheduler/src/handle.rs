@@ -41,22 +41,26 @@ where
 {
     // SAFETY: the future and its output are `Send`.
     let (task, join) = unsafe { new_task(Kind::Async, Location::caller(), future) };
-    if let Err(error) = spawn_here(task) {
-        panic!("{error}");
-    }
+    list_here(task);
     JoinHandle::new(join, WaitReason::Join)
 }
 
-/// # Errors
-/// This thread is inside no runtime.
-fn spawn_here(task: Unlisted<Floor>) -> Result<(), TryCurrentError> {
+/// Lists a task on the runtime that this thread is inside of. Apart from [`spawn`], of which each future has its own.
+///
+/// # Panics
+/// Outside a runtime.
+#[track_caller]
+fn list_here(task: Unlisted<Floor>) {
     let mut task = Some(task);
     let refused = context::with_current(|current| {
         let task = task.take().expect("called once");
         current.floor.list(current.worker.as_deref(), task).err()
     });
     // Here a refused future is dropped, or that of a thread without a runtime.
-    refused.map(drop).ok_or(TryCurrentError { has_locals: context::has_locals() })
+    if refused.map(drop).is_none() {
+        drop(task);
+        panic!("{}", TryCurrentError { has_locals: context::has_locals() });
+    }
 }
 
 impl TryCurrentError {
@@ -158,13 +162,10 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let floor = &self.floor;
         let future = BlockingFuture::new(closure);
         // SAFETY: the closure and its result are `Send`, so the future is.
         let (task, join) = unsafe { new_task(Kind::Blocking, Location::caller(), future) };
-        if let Ok(task) = task.list(floor, floor.outside_roster()) {
-            blocking_job::submit(floor, task);
-        }
+        blocking_job::spawn(&self.floor, task);
         JoinHandle::new(join, WaitReason::Blocking)
     }
 

@@ -4,10 +4,13 @@ use crate::header::Id;
 use std::any::Any;
 use std::fmt;
 
-/// As it is kept in the cell: without the id, which the handle knows.
+/// What a panic throws.
+pub(crate) type Payload = Box<dyn Any + Send + 'static>;
+
+/// Without the id, which the handle knows.
 pub(crate) enum Failure {
     Cancelled,
-    Panicked(Box<dyn Any + Send + 'static>),
+    Panicked(Payload),
 }
 
 impl Failure {

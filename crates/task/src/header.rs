@@ -1,50 +1,17 @@
 //! The part of a cell that has the same shape for every task.
 
-use crate::list::{Links, TaskList};
-use crate::notified::Notified;
+use crate::error::Payload;
+use crate::host::Mishap;
+use crate::list::Links;
+use crate::memory::{self, Block};
+use crate::stage::Stage;
 use shopfloor_protocol::cells::Word;
 use shopfloor_protocol::sync::UnsafeCell;
 use shopfloor_protocol::task_state::TaskState;
-use std::any::Any;
 use std::fmt;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::task::{RawWakerVTable, Waker};
-
-/// What a cell needs of its runtime. The runtime's shared part implements it.
-pub trait Host: Send + Sync + Sized + 'static {
-    /// The vtable of all wakers of this host's tasks: a `static` made by
-    /// [`waker_vtable`](crate::waker_vtable), so that its address tells these wakers from others.
-    const WAKERS: &'static RawWakerVTable;
-
-    /// Puts a task whose obligation the caller got into a queue. Called on any thread, from inside wakers:
-    /// takes no lock that is held while user code runs.
-    fn schedule(&self, task: Notified);
-
-    /// Whether the calling thread is inside this runtime (a worker, or in `block_on`), and so keeps it alive.
-    fn is_current(&self) -> bool;
-
-    /// Whether a worker shows that it polls this task.
-    fn is_polling(&self, id: Id) -> bool;
-
-    /// The list that the cell with this number is on.
-    fn roster(&self, index: u32) -> &TaskList<Self>;
-
-    /// A task was left with no waker. Called inside drops of wakers: counts, and runs nothing.
-    fn note_orphan(&self);
-
-    /// User code panicked where no join handle can be told.
-    fn report(&self, mishap: Mishap, payload: Box<dyn Any + Send>);
-}
-
-/// Where user code panicked without a join handle to tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mishap {
-    /// In the drop of an output that nobody read.
-    OutputDrop,
-    /// In a waker, or in the drop of one.
-    Waker,
-}
+use std::task::{Context, RawWakerVTable, Waker};
 
 /// Which threads run a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,27 +54,29 @@ impl fmt::Display for Id {
 
 /// What differs by the type of the future (and of the host).
 pub(crate) struct TaskVtable {
-    /// Polls the future. True: it is gone and the output is stored. Owner of the obligation.
-    pub(crate) poll: unsafe fn(NonNull<Header>, &Waker) -> bool,
-    /// Drops the future and stores the failure. Owner of the obligation.
-    pub(crate) cancel: unsafe fn(NonNull<Header>),
-    /// Drops the output. Its owner.
-    pub(crate) drop_output: unsafe fn(NonNull<Header>),
-    /// Moves the output to the `Option<Result<T, Failure>>` at the address. Its owner.
-    pub(crate) take_output: unsafe fn(NonNull<Header>, NonNull<()>),
+    /// Polls the future. True: it is gone, and what became of it is stored. A panic of the poll goes through. Owner of
+    /// the obligation, with the stage `Running`.
+    pub(crate) poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
+    /// Drops the future at the address, its owner's. `None`: it needs no drop.
+    pub(crate) drop_future: Option<unsafe fn(NonNull<()>)>,
+    /// The same for an output.
+    pub(crate) drop_output: Option<unsafe fn(NonNull<()>)>,
+    /// The memory of the cell.
+    pub(crate) block: Block,
+    /// Bytes from its begin to the store.
+    pub(crate) store: usize,
     /// Unlists and frees the cell. Whoever found it dead.
     pub(crate) release: unsafe fn(NonNull<Header>),
     /// Hands the obligation to the host. Whoever got it, holding a reference or being on a worker.
     pub(crate) schedule: unsafe fn(NonNull<Header>),
-    /// [`Host::is_polling`]. Holder of a pin on a task that is not done.
+    /// [`Host::is_polling`](crate::Host::is_polling). Holder of a pin on a task that is not done.
     pub(crate) is_polling: unsafe fn(NonNull<Header>) -> bool,
-    /// [`Host::note_orphan`]. Holder of a pin on a task that is not done.
+    /// [`Host::note_orphan`](crate::Host::note_orphan). Holder of a pin on a task that is not done.
     pub(crate) note_orphan: unsafe fn(NonNull<Header>),
-    /// [`Host::report`]. Holder of a reference.
-    pub(crate) report: unsafe fn(NonNull<Header>, Mishap, Box<dyn Any + Send>),
+    /// [`Host::report`](crate::Host::report). Holder of a reference.
+    pub(crate) report: unsafe fn(NonNull<Header>, Mishap, Payload),
     /// The waker of every task of this host.
     pub(crate) waker: &'static RawWakerVTable,
-    pub(crate) kind: Kind,
 }
 
 /// The head of every cell. Shared by all who have a reference; what is not atomic has its own rule.
@@ -126,6 +95,47 @@ pub(crate) struct Header {
     pub(crate) wait: Word,
     /// The number of its list; [`UNLISTED`] before it is listed and for a refused task.
     pub(crate) roster: u32,
+    pub(crate) kind: Kind,
+    /// What is in the store, and whose it is: its owner's.
+    pub(crate) stage: UnsafeCell<Stage>,
+}
+
+impl Header {
+    /// A new cell, into whose store its maker writes the future.
+    pub(crate) fn allocate(
+        vtable: &'static TaskVtable,
+        kind: Kind,
+        location: &'static Location<'static>,
+    ) -> NonNull<Self> {
+        let cell = memory::allocate(&vtable.block).cast();
+        let header = Self {
+            state: TaskState::new(),
+            vtable,
+            host: std::ptr::null(),
+            links: UnsafeCell::new(Links::default()),
+            join_waker: UnsafeCell::new(None),
+            location,
+            wait: Word::new(0),
+            roster: UNLISTED,
+            kind,
+            stage: UnsafeCell::new(Stage::Running),
+        };
+        // SAFETY: fresh memory for a cell, which begins with the header.
+        unsafe { cell.write(header) };
+        cell
+    }
+
+    /// Where the store is. A reference to the header would not reach it: its pointer may not leave the header.
+    ///
+    /// # Safety
+    /// The cell is alive.
+    pub(crate) unsafe fn store(cell: NonNull<Self>) -> NonNull<()> {
+        // SAFETY: by the contract.
+        let offset = unsafe { cell.as_ref() }.vtable.store;
+        // SAFETY: within the block that was allocated for the cell; `cell` is the pointer that the allocation gave, handed
+        // on by value, so it may reach all of it.
+        unsafe { cell.byte_add(offset) }.cast()
+    }
 }
 
 /// The roster number of a cell that is on no list.

@@ -1,8 +1,9 @@
 //! The right to a task's output.
 
-use crate::error::{Failure, JoinError};
-use crate::header::{Header, Id, Mishap};
-use crate::notified::drop_output;
+use crate::error::JoinError;
+use crate::header::{Header, Id};
+use crate::host::Mishap;
+use crate::stage;
 use crate::task_ref::TaskRef;
 use shopfloor_protocol::task_state::JoinDropAction;
 use std::fmt;
@@ -14,9 +15,14 @@ use std::task::{Context, Poll, Waker};
 
 /// A future that gives the output of a task; dropped, the task goes on without it.
 pub struct Join<T> {
+    interest: Interest,
+    _output: PhantomData<T>,
+}
+
+/// JOIN_INTEREST of a cell: all of a join handle but the type of the output.
+struct Interest {
     cell: NonNull<Header>,
     consumed: bool,
-    _output: PhantomData<T>,
 }
 
 // SAFETY: what moves with it is the right to an output of type `T` (taken or dropped on the new thread), and
@@ -31,39 +37,78 @@ impl<T> Join<T> {
     /// # Safety
     /// JOIN_INTEREST of the cell stands for this value alone, and its output is a `T`.
     pub(crate) unsafe fn new(cell: NonNull<Header>) -> Self {
-        Self { cell, consumed: false, _output: PhantomData }
-    }
-
-    fn header(&self) -> &Header {
-        // SAFETY: the interest keeps the cell alive.
-        unsafe { self.cell.as_ref() }
+        Self { interest: Interest { cell, consumed: false }, _output: PhantomData }
     }
 
     /// The task's name among the living.
     pub fn id(&self) -> Id {
-        Id::of(self.cell)
+        Id::of(self.interest.cell)
     }
 
     /// Whether the task is done, so that the next poll gives the output.
     pub fn is_finished(&self) -> bool {
-        self.header().state.load().is_complete()
+        self.interest.header().state.load().is_complete()
     }
 
     /// A pin on the task.
     pub fn task(&self) -> TaskRef {
         // SAFETY: our interest is a reference.
-        unsafe { TaskRef::pin_referenced(self.cell) }
+        unsafe { TaskRef::pin_referenced(self.interest.cell) }
+    }
+}
+
+impl<T> Future for Join<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let interest = &mut self.get_mut().interest;
+        if !interest.poll(cx) {
+            return Poll::Pending;
+        }
+        let output = interest.take_output().map(|output| {
+            let output: NonNull<T> = output.cast();
+            // SAFETY: it is there and ours, and the output of the cell is a `T`.
+            unsafe { output.read() }
+        });
+        Poll::Ready(output)
+    }
+}
+
+impl Interest {
+    fn header(&self) -> &Header {
+        // SAFETY: the interest keeps the cell alive.
+        unsafe { self.cell.as_ref() }
     }
 
-    fn take_output(&mut self) -> Result<T, JoinError> {
+    /// True: the task is complete, and the output is to be taken. False: it will wake the waker.
+    fn poll(&self, cx: &mut Context<'_>) -> bool {
+        let state = &self.header().state;
+        let seen = state.load();
+        if seen.is_complete() || seen.has_join_waker() && !state.clear_join_waker() {
+            return true;
+        }
+        let waker = match self.take_waker() {
+            Some(waker) if waker.will_wake(cx.waker()) => waker,
+            _ => cx.waker().clone(),
+        };
+        self.put_waker(waker);
+        if state.set_join_waker() {
+            return false;
+        }
+        drop(self.take_waker());
+        true
+    }
+
+    /// Of a task that is complete: where its output is, which the caller moves out.
+    fn take_output(&mut self) -> Result<NonNull<()>, JoinError> {
         assert!(!self.consumed, "a join handle was polled after it gave the output");
         self.consumed = true;
-        let mut output: Option<Result<T, Failure>> = None;
-        // SAFETY: the task is complete and our interest stood, so the output is ours; `output` has the
-        // type that the cell was made with.
-        unsafe { (self.header().vtable.take_output)(self.cell, NonNull::from(&mut output).cast()) };
-        let output = output.expect("a complete task that was not joined has an output");
-        output.map_err(|failure| failure.into_error(self.id()))
+        // SAFETY: the task is complete and our interest stood, so the output is ours; this is the first time.
+        match unsafe { stage::take_failure(self.cell) } {
+            // SAFETY: the interest keeps the cell alive.
+            None => Ok(unsafe { Header::store(self.cell) }),
+            Some(failure) => Err(failure.into_error(Id::of(self.cell))),
+        }
     }
 
     /// Takes the waker that we own out of its slot.
@@ -78,30 +123,7 @@ impl<T> Join<T> {
     }
 }
 
-impl<T> Future for Join<T> {
-    type Output = Result<T, JoinError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let state = &this.header().state;
-        let seen = state.load();
-        if seen.is_complete() || seen.has_join_waker() && !state.clear_join_waker() {
-            return Poll::Ready(this.take_output());
-        }
-        let waker = match this.take_waker() {
-            Some(waker) if waker.will_wake(cx.waker()) => waker,
-            _ => cx.waker().clone(),
-        };
-        this.put_waker(waker);
-        if state.set_join_waker() {
-            return Poll::Pending;
-        }
-        drop(this.take_waker());
-        Poll::Ready(this.take_output())
-    }
-}
-
-impl<T> Drop for Join<T> {
+impl Drop for Interest {
     fn drop(&mut self) {
         // SAFETY: the interest is ours until it is withdrawn below, after which the header is not used.
         let Header { state, vtable, .. } = unsafe { self.cell.as_ref() };
@@ -120,7 +142,8 @@ impl<T> Drop for Join<T> {
                     JoinDropAction::DropOutput => break,
                 }
             }
-            drop_output(self.cell, vtable.drop_output, vtable.report);
+            // SAFETY: the task is complete and our interest stands, so the output is ours; it is a reference.
+            unsafe { stage::drop_output(self.cell) };
         }
         let release = vtable.release;
         if state.release_join() {

@@ -14,18 +14,21 @@
 mod cell;
 mod error;
 mod header;
+mod host;
 mod join;
 mod list;
 mod memory;
 mod notified;
 mod os;
+mod stage;
 mod task_ref;
 mod unlisted;
 mod waker;
 
 pub use cell::new_task;
 pub use error::JoinError;
-pub use header::{Host, Id, Kind, Mishap};
+pub use header::{Id, Kind};
+pub use host::{Host, Mishap};
 pub use join::Join;
 pub use list::{CellList, TaskList};
 pub use notified::{Notified, Ran};

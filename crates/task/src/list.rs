@@ -73,7 +73,7 @@ impl CellList {
         self.cells().any(|cell| {
             // SAFETY: as above.
             let header = unsafe { cell.as_ref() };
-            header.vtable.kind == kind && !header.state.load().is_complete()
+            header.kind == kind && !header.state.load().is_complete()
         })
     }
 

@@ -36,10 +36,23 @@ thread_local! {
         const { Cache { heads: [const { Cell::new(None) }; CLASSES], bytes: Cell::new(0) } };
 }
 
-/// The class of blocks of this layout, if there is one.
-const fn class(layout: Layout) -> Option<usize> {
-    let class = (layout.size() + HEAD).div_ceil(STEP);
-    if layout.align() <= STEP && layout.size() > 0 && class < CLASSES { Some(class) } else { None }
+/// The memory for one layout: what is asked of the allocator for it, and the class in which it is kept.
+#[derive(Debug)]
+pub(crate) struct Block {
+    layout: Layout,
+    class: Option<usize>,
+}
+
+impl Block {
+    /// For a layout, which is not of size zero.
+    pub(crate) const fn new(layout: Layout) -> Self {
+        let class = (layout.size() + HEAD).div_ceil(STEP);
+        if layout.align() <= STEP && layout.size() > 0 && class < CLASSES {
+            Self { layout: layout_of_class(class), class: Some(class) }
+        } else {
+            Self { layout, class: None }
+        }
+    }
 }
 
 /// The size of the blocks of a class, in bytes.
@@ -48,60 +61,37 @@ const fn size(class: usize) -> usize {
 }
 
 /// What the allocator is asked for, for a block of a class.
-const fn block_of_class(class: usize) -> Layout {
+const fn layout_of_class(class: usize) -> Layout {
     match Layout::from_size_align(size(class), STEP) {
-        Ok(block) => block,
+        Ok(layout) => layout,
         Err(_) => panic!("a class is a few hundred bytes"),
     }
 }
 
-/// What the allocator is asked for, for a block of this layout.
-const fn block(layout: Layout) -> Layout {
-    match class(layout) {
-        None => layout,
-        Some(class) => block_of_class(class),
-    }
-}
-
-/// Memory for a `T`, which is not of size zero.
-pub(crate) fn allocate<T>() -> NonNull<T> {
-    let layout = const { Layout::new::<T>() };
-    allocate_layout(layout).cast()
+/// Memory for a block; a pointer to all of it.
+pub(crate) fn allocate(block: &Block) -> NonNull<u8> {
+    let kept = block.class.and_then(|class| CACHE.try_with(|cache| cache.take(class)).ok().flatten());
+    kept.map_or_else(|| from_allocator(block.layout), NonNull::cast)
 }
 
 /// # Safety
-/// `at` came from [`allocate`] of this type, and is not used any more.
-pub(crate) unsafe fn free<T>(at: NonNull<T>) {
-    let layout = const { Layout::new::<T>() };
-    // SAFETY: by the contract.
-    unsafe { free_layout(at.cast(), layout) };
-}
-
-#[inline]
-fn allocate_layout(layout: Layout) -> NonNull<u8> {
-    let kept = class(layout).and_then(|class| CACHE.try_with(|cache| cache.take(class)).ok().flatten());
-    kept.map_or_else(|| from_allocator(block(layout)), NonNull::cast)
-}
-
-/// # Safety
-/// `at` came from [`allocate_layout`] of this layout, and is not used any more.
-#[inline]
-unsafe fn free_layout(at: NonNull<u8>, layout: Layout) {
-    let keeps = class(layout).is_some_and(|class| {
+/// `at` came from [`allocate`] of such a block, and is not used any more.
+pub(crate) unsafe fn free(at: NonNull<u8>, block: &Block) {
+    let keeps = block.class.is_some_and(|class| {
         // SAFETY: a block of this class, which is ours now.
         CACHE.try_with(|cache| unsafe { cache.keep(class, at.cast()) }).unwrap_or(false)
     });
     if !keeps {
         // SAFETY: the block came from the allocator with this layout, directly or by way of a cache of its class.
-        unsafe { dealloc(at.as_ptr(), block(layout)) };
+        unsafe { dealloc(at.as_ptr(), block.layout) };
     }
 }
 
 #[cold]
-fn from_allocator(block: Layout) -> NonNull<u8> {
+fn from_allocator(layout: Layout) -> NonNull<u8> {
     // SAFETY: a cell has a header, so the size is not zero.
-    let at = unsafe { alloc(block) };
-    NonNull::new(at).unwrap_or_else(|| handle_alloc_error(block))
+    let at = unsafe { alloc(layout) };
+    NonNull::new(at).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
 impl Cache {
@@ -137,7 +127,7 @@ impl Drop for Cache {
         for class in 1..CLASSES {
             while let Some(kept) = self.take(class) {
                 // SAFETY: the block came from the allocator with this layout and is in no list any more.
-                unsafe { dealloc(kept.as_ptr().cast(), block_of_class(class)) };
+                unsafe { dealloc(kept.as_ptr().cast(), layout_of_class(class)) };
             }
         }
     }
@@ -147,32 +137,38 @@ impl Drop for Cache {
 mod tests {
     use super::*;
 
+    fn block_of<T>() -> Block {
+        Block::new(Layout::new::<T>())
+    }
+
     #[test]
     #[cfg(not(asan))]
     fn a_freed_block_is_the_next_of_its_size_on_that_thread() {
-        let first = allocate::<[u64; 9]>();
-        // SAFETY: from `allocate` of this type.
-        unsafe { free(first) };
-        let other_size = allocate::<[u64; 30]>();
-        let same_class = allocate::<[u64; 8]>();
+        let (nine, thirty, eight) = (block_of::<[u64; 9]>(), block_of::<[u64; 30]>(), block_of::<[u64; 8]>());
+        let first = allocate(&nine);
+        // SAFETY: from `allocate` of this block.
+        unsafe { free(first, &nine) };
+        let other_size = allocate(&thirty);
+        let same_class = allocate(&eight);
         assert_eq!(same_class.addr(), first.addr());
-        let next = allocate::<[u64; 8]>();
+        let next = allocate(&eight);
         assert_ne!(next.addr(), first.addr());
-        // SAFETY: each from `allocate` of its type.
-        unsafe { free(other_size) };
+        // SAFETY: each from `allocate` of its block.
+        unsafe { free(other_size, &thirty) };
         // SAFETY: as above.
-        unsafe { free(same_class) };
+        unsafe { free(same_class, &eight) };
         // SAFETY: as above.
-        unsafe { free(next) };
+        unsafe { free(next, &eight) };
     }
 
     #[test]
     fn a_thread_keeps_so_many_bytes_and_no_more() {
         let kept = || CACHE.with(|cache| cache.bytes.get());
-        let blocks: Vec<_> = (0..2 * KEPT_BYTES / 504).map(|_| allocate::<[u8; 504]>()).collect();
-        for block in blocks {
-            // SAFETY: from `allocate` of this type.
-            unsafe { free(block) };
+        let block = block_of::<[u8; 504]>();
+        let many: Vec<_> = (0..2 * KEPT_BYTES / 504).map(|_| allocate(&block)).collect();
+        for at in many {
+            // SAFETY: from `allocate` of this block.
+            unsafe { free(at, &block) };
             assert!(kept() <= KEPT_BYTES);
         }
         assert!(kept() + 504 > KEPT_BYTES);
@@ -183,22 +179,23 @@ mod tests {
         #[repr(align(128))]
         struct Aligned([u8; 128]);
         let before = CACHE.with(|cache| cache.bytes.get());
-        let at = allocate::<Aligned>();
+        let block = block_of::<Aligned>();
+        let at: NonNull<Aligned> = allocate(&block).cast();
         assert!(at.addr().get().is_multiple_of(128));
-        // SAFETY: from `allocate` of this type.
+        // SAFETY: memory for this type.
         unsafe { at.write(Aligned([7; 128])) };
         // SAFETY: as above.
         assert_eq!(unsafe { at.as_ref() }.0[127], 7);
-        // SAFETY: as above.
-        unsafe { free(at) };
+        // SAFETY: from `allocate` of this block.
+        unsafe { free(at.cast(), &block) };
         assert_eq!(CACHE.with(|cache| cache.bytes.get()), before);
     }
 
     #[test]
     fn every_size_has_a_block_that_holds_it() {
         for size in 1..=2 * CLASSES * STEP {
-            let layout = Layout::from_size_align(size, 8).expect("a valid layout");
-            assert!(block(layout).size() >= size && block(layout).size() < size + STEP);
+            let block = Block::new(Layout::from_size_align(size, 8).expect("a valid layout"));
+            assert!(block.layout.size() >= size && block.layout.size() < size + STEP);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The obligation to look at a task.
 
-use crate::header::{Header, Id, Kind, Mishap};
+use crate::header::{Header, Id, Kind};
+use crate::stage;
 use crate::waker::{borrowed, note_orphan_and_unpin};
 use shopfloor_protocol::lifo_slot::RawToken;
 use shopfloor_protocol::task_state::{CompleteAction, EndAction, StartAction};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::Location;
 use std::ptr::NonNull;
 use std::task::Waker;
 
@@ -50,11 +51,11 @@ impl Notified {
 
     /// Which threads run it.
     pub fn kind(&self) -> Kind {
-        self.header().vtable.kind
+        self.header().kind
     }
 
     /// Where it was spawned.
-    pub fn location(&self) -> &'static std::panic::Location<'static> {
+    pub fn location(&self) -> &'static Location<'static> {
         self.header().location
     }
 
@@ -80,7 +81,7 @@ impl Notified {
                 // waker is used within this call only.
                 let waker = unsafe { borrowed(self.cell) };
                 // SAFETY: the obligation is the right to the future.
-                let ready = unsafe { (self.header().vtable.poll)(self.cell, &waker) };
+                let ready = unsafe { stage::poll(self.cell, &waker) };
                 if ready {
                     return self.complete();
                 }
@@ -95,7 +96,7 @@ impl Notified {
     /// Ends the task without polling it, as if it had been aborted.
     pub fn cancel(self) -> Ran {
         // SAFETY: the obligation is the right to the future.
-        unsafe { (self.header().vtable.cancel)(self.cell) };
+        unsafe { stage::cancel(self.cell) };
         self.complete()
     }
 
@@ -125,7 +126,8 @@ impl Notified {
                     return Ran::Done(None);
                 }
                 CompleteAction::DropOutput => {
-                    drop_output(self.cell, vtable.drop_output, vtable.report);
+                    // SAFETY: nobody will read the output, so it is ours; the obligation is a reference.
+                    unsafe { stage::drop_output(self.cell) };
                     output_dropped = true;
                 }
                 CompleteAction::WakeJoiner => {
@@ -139,20 +141,6 @@ impl Notified {
                 }
             }
         }
-    }
-}
-
-/// Drops an output and reports a panic in its drop.
-pub(crate) fn drop_output(
-    cell: NonNull<Header>,
-    drop_output: unsafe fn(NonNull<Header>),
-    report: unsafe fn(NonNull<Header>, Mishap, Box<dyn std::any::Any + Send>),
-) {
-    // SAFETY: called by the owner of the output, who has a reference.
-    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { drop_output(cell) }));
-    if let Err(payload) = dropped {
-        // SAFETY: as above.
-        unsafe { report(cell, Mishap::OutputDrop, payload) };
     }
 }
 

@@ -64,7 +64,7 @@ impl TaskRef {
 
     /// Which threads run it.
     pub fn kind(&self) -> Kind {
-        self.header().vtable.kind
+        self.header().kind
     }
 
     /// Where it was spawned.

@@ -1,7 +1,9 @@
 //! A task between its allocation and the list of its runtime.
 
-use crate::header::{Header, Host, UNLISTED};
+use crate::header::{Header, UNLISTED};
+use crate::host::Host;
 use crate::notified::Notified;
+use crate::stage;
 use shopfloor_protocol::task_state::TaskState;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -45,8 +47,7 @@ impl<H: Host> Drop for Unlisted<H> {
         let header = unsafe { self.cell.as_mut() };
         header.roster = UNLISTED;
         header.state = TaskState::refused();
-        let cancel = header.vtable.cancel;
         // SAFETY: the obligation is ours, and so the future. The cell stays, for the join handle that `refused` counts.
-        unsafe { cancel(self.cell) };
+        unsafe { stage::cancel(self.cell) };
     }
 }

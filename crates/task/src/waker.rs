@@ -1,6 +1,7 @@
 //! The waker of a task: the cell's address and a counted reference, no allocation.
 
-use crate::header::{Header, Host, TaskVtable};
+use crate::header::{Header, TaskVtable};
+use crate::host::Host;
 use crate::notified::Notified;
 use shopfloor_protocol::task_state::{DropAction, WakeAction};
 use std::mem::ManuallyDrop;
