@@ -171,10 +171,35 @@ pub(crate) fn running() -> Option<Id> {
     UNDERWAY.try_with(|underway| underway.task.get()).ok().flatten()
 }
 
-/// Runs `f`, which polls, cancels or runs the task `id`. Tasks nest: the one that was running before, which
-/// drives another runtime, is put back.
+/// A worker begins to poll or cancel the task `id`. None was running here.
 #[inline]
+pub(crate) fn start_task(id: Id) {
+    // As in `running`.
+    let _: Result<_, _> = UNDERWAY.try_with(|underway| {
+        underway.task.set(Some(id));
+        underway.wait_word.set(0);
+        underway.yielded.set(false);
+    });
+}
+
+/// The worker has polled or cancelled it.
+#[inline]
+pub(crate) fn end_task() {
+    // As in `running`.
+    let _: Result<(), _> = UNDERWAY.try_with(|underway| underway.task.set(None));
+}
+
+/// Runs `f`, which runs the task `id`. Tasks nest: the one that was running before is put back.
 pub(crate) fn while_running<R>(id: Id, f: impl FnOnce() -> R) -> R {
+    while_underway(Some(id), f)
+}
+
+/// Runs `f`, which runs tasks of its own. If one was running before, it is put back.
+pub(crate) fn outside_tasks<R>(f: impl FnOnce() -> R) -> R {
+    while_underway(None, f)
+}
+
+fn while_underway<R>(task: Option<Id>, f: impl FnOnce() -> R) -> R {
     struct Restore((Option<Id>, u64, bool));
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -183,7 +208,7 @@ pub(crate) fn while_running<R>(id: Id, f: impl FnOnce() -> R) -> R {
             let _: Result<_, _> = UNDERWAY.try_with(|underway| underway.replace(task, wait_word, yielded));
         }
     }
-    let outer = UNDERWAY.try_with(|underway| underway.replace(Some(id), 0, false));
+    let outer = UNDERWAY.try_with(|underway| underway.replace(task, 0, false));
     let _restore = Restore(outer.unwrap_or_default());
     f()
 }

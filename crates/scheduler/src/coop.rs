@@ -58,7 +58,19 @@ impl Drop for Restore {
     }
 }
 
-/// Runs `f`, the poll of one task, with a fresh budget of [`UNITS`].
+/// A worker begins to poll a task, with a fresh budget of [`UNITS`]. It was unconstrained before.
+#[inline]
+pub(crate) fn start_poll() {
+    set_left(Some(UNITS));
+}
+
+/// The worker has polled the task, and is unconstrained again.
+#[inline]
+pub(crate) fn end_poll() {
+    set_left(None);
+}
+
+/// Runs `f`, a poll that may be inside another one, with a fresh budget of [`UNITS`].
 pub fn budget<R>(f: impl FnOnce() -> R) -> R {
     let _restore = Restore::replace_with(Some(UNITS));
     f()

@@ -32,6 +32,8 @@ pub(crate) struct Worker {
     pub(crate) handle: Arc<Handle>,
     /// The slot and the owner's end of its queue; `None` after `block_in_place` gave them away.
     seat: RefCell<Option<Seated>>,
+    /// The slot of the seat, which is asked for more often than the queue.
+    slot: Cell<Option<usize>>,
     pub(crate) policy: WakePolicy,
     spin_policy: SpinPolicy,
     /// Polls until the next look at driver and timers, at the timers alone, and until the injector goes first.
@@ -74,6 +76,7 @@ impl Worker {
         Rc::new(Self {
             floor,
             handle,
+            slot: Cell::new(Some(seat.slot)),
             seat: RefCell::new(Some(seat)),
             policy: WakePolicy::new(),
             spin_policy: SpinPolicy::new(),
@@ -93,26 +96,36 @@ impl Worker {
     /// The index of the slot that this thread runs.
     #[inline]
     pub(crate) fn slot(&self) -> Option<usize> {
-        self.seat.borrow().as_ref().map(|seat| seat.slot)
+        self.slot.get()
     }
 
     /// Gives the slot away, in which no task is polled from then on. The thread is a foreign one until it sits
     /// down again.
     pub(crate) fn stand_up(&self) -> Option<Seated> {
-        let polling = self.seated(|slot, _| slot.polling.get()).unwrap_or(0);
+        let slot = &self.floor.slots[self.slot.take()?];
+        let polling = slot.polling.get();
         if polling > USER_CODE {
             self.floor.standing.lock().push(polling);
         }
-        self.seated(|slot, _| slot.polling.set(0));
+        slot.polling.set(0);
         self.seat.borrow_mut().take()
     }
 
     /// Whether this thread is in a poll of a task, or in the drop of its future, by the slot that it runs.
     pub(crate) fn is_polling(&self) -> bool {
-        self.seated(|slot, _| slot.polling.get() > USER_CODE).unwrap_or(false)
+        self.slot().is_some_and(|slot| self.floor.slots[slot].polling.get() > USER_CODE)
+    }
+
+    /// Shows what user code this thread runs, in the slot that it runs, if it does.
+    #[inline]
+    fn show_polling(&self, polling: u64) {
+        if let Some(slot) = self.slot() {
+            self.floor.slots[slot].polling.set(polling);
+        }
     }
 
     pub(crate) fn sit_down(&self, seat: Seated) {
+        self.slot.set(Some(seat.slot));
         *self.seat.borrow_mut() = Some(seat);
     }
 
@@ -125,21 +138,27 @@ impl Worker {
 
     /// Runs tasks until the runtime is closed or `leave` says so; `leave` is asked whenever a task was run and
     /// before the worker parks.
-    pub(crate) fn work(&self, mut leave: impl FnMut(&Self, Moment) -> bool) {
+    pub(crate) fn work(&self, leave: impl FnMut(&Self, Moment) -> bool) {
+        // A task that is running here already drives this runtime inside `block_in_place`, or drops it.
+        context::outside_tasks(|| coop::with_unconstrained(|| self.work_outside_tasks(leave)));
+        self.stop_searching();
+    }
+
+    fn work_outside_tasks(&self, mut leave: impl FnMut(&Self, Moment) -> bool) {
         while self.floor.lifecycle.phase() != RuntimePhase::Closed {
-            if let Some(task) = self.next_task() {
+            let task = self.next_task();
+            let moment = if task.is_some() { Moment::Ran } else { Moment::Starved };
+            if let Some(task) = task {
                 self.run(task);
-                if leave(self, Moment::Ran) {
-                    return;
-                }
-            } else {
-                if leave(self, Moment::Starved) {
-                    return self.stop_searching();
-                }
+            }
+            // Asked in one place, so that it is compiled into the loop.
+            if leave(self, moment) {
+                return;
+            }
+            if moment == Moment::Starved {
                 self.park();
             }
         }
-        self.stop_searching();
     }
 
     #[inline]
@@ -219,28 +238,38 @@ impl Worker {
         around.filter(move |&slot| slot != own).map(|slot| &*slots[slot])
     }
 
+    #[inline]
     pub(crate) fn stop_searching(&self) {
         if self.is_searching.get() {
-            self.is_searching.set(false);
-            let floor = &*self.floor;
-            floor.idle.stop_searching(|| floor.has_work(), |slot| floor.unpark(slot));
+            self.searched();
         }
     }
 
+    #[cold]
+    fn searched(&self) {
+        self.is_searching.set(false);
+        let floor = &*self.floor;
+        floor.idle.stop_searching(|| floor.has_work(), |slot| floor.unpark(slot));
+    }
+
+    /// Called outside tasks.
     #[inline]
-    pub(crate) fn run(&self, task: Notified) {
+    fn run(&self, task: Notified) {
         let id = task.id();
         // Not before: a task that is set aside is not running.
-        let before_poll = || {
-            self.seated(|slot, _| slot.polling.set(id.as_u64()));
-        };
+        let before_poll = || self.show_polling(id.as_u64());
         let after_poll = |task: &Notified| {
             let (wait_word, yielded) = context::end_of_poll();
             task.set_wait_word(wait_word);
             yielded
         };
         let started = self.policy.poll_started();
-        let ran = context::while_running(id, || coop::budget(|| task.run(before_poll, after_poll)));
+        // No guard ends them: what a task throws ends inside.
+        context::start_task(id);
+        coop::start_poll();
+        let ran = task.run(before_poll, after_poll);
+        coop::end_poll();
+        context::end_task();
         self.policy.poll_ended(started);
         if let Some(joiner) = self.settle(id, ran) {
             self.wake_joiner(joiner);
@@ -368,9 +397,9 @@ impl Worker {
 
     /// Runs code of the user's other than a poll, which may block: to the foreman this is a poll.
     fn as_user_code(&self, code: impl FnOnce()) {
-        self.seated(|slot, _| slot.polling.set(USER_CODE));
+        self.show_polling(USER_CODE);
         code();
-        self.seated(|slot, _| slot.polling.set(0));
+        self.show_polling(0);
     }
 
     fn run_hook(&self, hook: &Option<ThreadHook>, what: &'static str) {
