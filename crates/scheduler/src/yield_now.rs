@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 ///
 /// # Cancel safety
 /// Dropping the future undoes nothing; at most the task is polled once more.
-pub async fn yield_now() {
-    YieldNow { yielded: false }.await;
+pub fn yield_now() -> impl Future<Output = ()> {
+    YieldNow { yielded: false }
 }
 
 struct YieldNow {

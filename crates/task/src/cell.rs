@@ -119,3 +119,27 @@ unsafe fn drop_in_place<T>(at: NonNull<()>) {
     // SAFETY: by the contract.
     unsafe { at.drop_in_place() };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Ready;
+
+    #[test]
+    fn a_cell_is_a_header_of_eighty_bytes_and_room_for_the_largest_of_future_output_and_one_pointer() {
+        assert_eq!(size_of::<Cell<Ready<()>>>(), 88);
+        assert_eq!(size_of::<Cell<Pending<u8, 24>>>(), 104);
+        assert_eq!(size_of::<Cell<Pending<[u8; 32], 24>>>(), 112);
+    }
+
+    /// A future of so many bytes.
+    struct Pending<T, const SIZE: usize>([u8; SIZE], PhantomData<T>);
+
+    impl<T, const SIZE: usize> Future for Pending<T, SIZE> {
+        type Output = T;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+            Poll::Pending
+        }
+    }
+}

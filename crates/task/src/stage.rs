@@ -64,20 +64,34 @@ pub(crate) unsafe fn cancel(cell: NonNull<Header>) {
 /// The caller owns the obligation, and the output, which is of the type that the cell was made with.
 pub(crate) unsafe fn make_room(cell: NonNull<Header>, output: NonNull<()>) -> bool {
     // SAFETY: by the contract.
-    let Err(payload) = (unsafe { drop_future(cell) }) else {
-        // SAFETY: as above.
-        unsafe { replace(cell, Stage::Finished) };
-        return true;
-    };
-    // SAFETY: as above: the obligation is a reference.
+    match unsafe { drop_future(cell) } {
+        Ok(()) => {
+            // SAFETY: as above.
+            unsafe { replace(cell, Stage::Finished) };
+            true
+        }
+        Err(payload) => {
+            // SAFETY: as above, and the store is empty.
+            unsafe { lose_output(cell, output, payload) };
+            false
+        }
+    }
+}
+
+/// Drops the output at the address, and stores what the drop of the future threw.
+///
+/// # Safety
+/// As [`make_room`], and the store is empty.
+#[cold]
+unsafe fn lose_output(cell: NonNull<Header>, output: NonNull<()>, payload: Payload) {
+    // SAFETY: by the contract: the obligation is a reference.
     let drop_output = unsafe { cell.as_ref() }.vtable.drop_output;
     // SAFETY: as above, and the caller uses the output no more.
     let dropped = unsafe { drop_contained(drop_output, output) };
     // SAFETY: as above.
     unsafe { report(cell, dropped) };
-    // SAFETY: as above; the store is empty.
+    // SAFETY: as above.
     unsafe { store_payload(cell, payload) };
-    false
 }
 
 /// Takes what became of a task that has no output. `None`: it has one, which the caller takes out of the
