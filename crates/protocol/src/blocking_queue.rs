@@ -12,7 +12,6 @@
 //! | idle      | `live`, `idle`    | looks out for `news`, then waits on `work`| a job, expiry, close             |
 //! | busy      | `live`, `busy`    | runs a job                                | the end of the job               |
 //! | retired   | none              | takes no more jobs, runs its stop hook    | [`leave`]                        |
-//! | dedicated | `dedicated_count` | runs the one job it was spawned for       | [`leave`]                        |
 //!
 //! `threads` counts all of them from before the spawn until [`leave`]; `starting + live` is what the cap
 //! bounds. `idle` and `busy` are written by the thread they describe and by nobody else, up and down in
@@ -27,7 +26,6 @@
 //! | 4 | idle → retired           | [`work`]                | only with an empty list, under the lock        | `blocking_queue::shutdown_meets_submit_and_idle_exit` |
 //! | 5 | starting → failed        | [`submit`]              | the own job back if nobody is live; if nobody is starting either, the rest of the list is cancelled | `blocking_queue::failed_spawns_strand_no_job` |
 //! | 6 | open → closed            | [`close`]               | cancels the list, wakes everybody              | `blocking_queue::shutdown_meets_submit_and_idle_exit` |
-//! | 7 | room → the first waiter  | whoever makes room      | its wake                                       | `blocking_queue::room_reaches_a_waiter_that_stays` |
 //!
 //! # Orderings
 //! Everything is published by the one mutex. The one atomic, `news`, publishes nothing: who sees it change takes the
@@ -63,18 +61,15 @@
 //! [`leave`]: BlockingQueue::leave
 //! [`close`]: BlockingQueue::close
 
-mod room;
 mod state;
 mod submit;
 
 use crate::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
-use state::{BlockingState, Ticketed};
+use state::BlockingState;
 use std::collections::VecDeque;
 use std::mem;
-use std::task::Waker;
 use std::time::Duration;
 
-pub use room::{PoolClosed, RoomReservation, RoomTicket};
 pub use submit::SubmitError;
 
 /// What the queue asks of its surroundings, always without its lock held. None of it may unwind.
@@ -83,8 +78,6 @@ pub trait Outside<J> {
     fn run(&self, job: J);
     /// Disposes of `job`, which will not run.
     fn cancel(&self, job: J);
-    /// Wakes a task that waits for room.
-    fn wake(&self, waiter: Waker);
 }
 
 /// A thread's place in the pool, from the decision to spawn it until it is gone.
@@ -97,17 +90,13 @@ enum SeatStage {
     Starting,
     Live,
     Retired,
-    /// With the ticket of its job.
-    Dedicated(u64),
 }
 
 /// The counts at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BlockingCounts {
-    /// Threads that exist or are being spawned, dedicated ones included.
+    /// Threads that exist or are being spawned.
     pub threads: usize,
-    /// Threads with a job of their own, outside the cap.
-    pub dedicated: usize,
     /// Threads whose spawn is under way.
     pub starting: usize,
     /// Threads that wait for a job.
@@ -116,8 +105,6 @@ pub struct BlockingCounts {
     pub busy: usize,
     /// Jobs that no thread has taken yet.
     pub queued: usize,
-    /// Room kept for jobs to come.
-    pub reserved: usize,
     /// Spawns that failed since the pool was made.
     pub spawn_failures: u64,
 }
@@ -159,12 +146,6 @@ impl<J> BlockingQueue<J> {
             state.check(self.threads_max);
             seat.0 = SeatStage::Live;
         }
-    }
-
-    /// Dedicated thread. The job it was spawned for, unless the close was faster.
-    pub fn take_dedicated(&self, seat: &Seat) -> Option<J> {
-        let SeatStage::Dedicated(ticket) = seat.0 else { return None };
-        self.state.lock().take_dedicated(ticket)
     }
 
     /// Live thread. Runs jobs until the queue is closed or an idle time has run out; the seat is retired then.
@@ -212,13 +193,7 @@ impl<J> BlockingQueue<J> {
         outside.run(job);
         let mut state = self.state.lock();
         state.busy -= 1;
-        let woken = state.grant_room(self.jobs_max);
-        if woken.is_empty() {
-            return state;
-        }
-        drop(state);
-        woken.into_iter().for_each(|waiter| outside.wake(waiter));
-        self.state.lock()
+        state
     }
 
     /// Waits for a job or the close; the flag says that the clock ran out.
@@ -270,12 +245,6 @@ impl<J> BlockingQueue<J> {
         let mut stranded = VecDeque::new();
         match seat.0 {
             SeatStage::Retired => {}
-            SeatStage::Dedicated(ticket) => {
-                state.dedicated_count -= 1;
-                // Present only if the thread never came to take it.
-                let untaken = state.take_dedicated(ticket);
-                stranded.extend(untaken.map(|job| Ticketed { ticket, job }));
-            }
             // A thread that could not work: nobody may be left for the list.
             SeatStage::Starting | SeatStage::Live => {
                 let count = if seat.0 == SeatStage::Live { &mut state.live } else { &mut state.starting };
@@ -283,10 +252,8 @@ impl<J> BlockingQueue<J> {
                 stranded = state.take_stranded();
             }
         }
-        let woken = state.grant_room(self.jobs_max);
         self.thread_gone(state);
         stranded.into_iter().for_each(|stranded| outside.cancel(stranded.job));
-        woken.into_iter().for_each(|waiter| outside.wake(waiter));
     }
 
     fn thread_gone(&self, mut state: MutexGuard<'_, BlockingState<J>>) {
@@ -304,17 +271,13 @@ impl<J> BlockingQueue<J> {
     pub fn close(&self, outside: &impl Outside<J>) -> usize {
         let mut state = self.state.lock();
         state.closed = true;
-        state.reserved = 0;
         let listed = mem::take(&mut state.jobs);
-        let dedicated = mem::take(&mut state.dedicated_jobs);
-        let woken = state.waiters.take_all();
         self.spread_news();
         state.check(self.threads_max);
         drop(state);
         self.work.notify_all();
-        let cancelled = listed.len() + dedicated.len();
-        listed.into_iter().chain(dedicated).for_each(|unstarted| outside.cancel(unstarted.job));
-        woken.into_iter().for_each(|waiter| outside.wake(waiter));
+        let cancelled = listed.len();
+        listed.into_iter().for_each(|unstarted| outside.cancel(unstarted.job));
         cancelled
     }
 

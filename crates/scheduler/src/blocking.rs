@@ -10,7 +10,6 @@
 //! the pool, and what then remains of it is the destructors of its thread-locals, for which nobody waits.
 
 mod config;
-mod reserve;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -20,12 +19,10 @@ use shopfloor_protocol::blocking_queue::{BlockingQueue, Outside, Seat};
 use shopfloor_protocol::cells::Counter;
 use std::io;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 pub use config::{BlockingConfig, EnterHook, NameHook, ThreadHook};
-pub use reserve::{Permit, Reserve};
-pub use shopfloor_protocol::blocking_queue::{BlockingCounts, PoolClosed, SubmitError};
+pub use shopfloor_protocol::blocking_queue::{BlockingCounts, SubmitError};
 pub use thread::on_blocking_thread;
 
 /// A piece of blocking work.
@@ -94,27 +91,6 @@ impl<J: Job> BlockingPool<J> {
         self.queue.submit(job, |seat| self.spawn(seat), &self.contained())
     }
 
-    /// Gives `job` a thread of its own, at once and outside the cap: for long-lived work that must not hold
-    /// up the queue, such as a stand-in worker. That thread takes part in [`shutdown`](Self::shutdown) like
-    /// the others and ends with its job.
-    ///
-    /// # Errors
-    /// Each gives the job back: the pool was shut down; the thread could not be started.
-    pub fn submit_dedicated(&self, job: J) -> Result<(), SubmitError<J>> {
-        self.queue.submit_dedicated(job, |seat| self.spawn(seat))
-    }
-
-    /// Waits until there is room for one more job.
-    ///
-    /// # Errors
-    /// If the pool is shut down before there is room.
-    ///
-    /// # Cancel safety
-    /// Dropping the future gives up its place in line, or passes the room on if it had been given some.
-    pub fn reserve(&self) -> Reserve<'_, J> {
-        Reserve::new(self)
-    }
-
     /// Refuses further jobs, cancels those that no thread has started, and waits at most `timeout` for the
     /// threads to end: running jobs to finish and stop hooks to return. What is left then is detached.
     ///
@@ -129,7 +105,7 @@ impl<J: Job> BlockingPool<J> {
             // A spawn that was decided on before the close may have been counted in between.
             threads_finished: threads.saturating_sub(left.threads),
             threads_detached: left.threads,
-            jobs_running: left.busy + left.dedicated,
+            jobs_running: left.busy,
             jobs_cancelled,
         }
     }
@@ -196,9 +172,5 @@ impl<J: Job> Outside<J> for Contained {
 
     fn cancel(&self, job: J) {
         self.call("cancelling a blocking job", || job.cancel());
-    }
-
-    fn wake(&self, waiter: Waker) {
-        self.call("waking a task that waits for the blocking pool", || waiter.wake());
     }
 }

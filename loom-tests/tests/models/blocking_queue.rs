@@ -3,17 +3,11 @@
 //! A spawn is scripted: if it succeeds, the submitter's own thread lives the life of the new one afterwards.
 //! A lost notification shows as loom's deadlock; the counts are compared with zero at the end of each model.
 
-#![allow(
-    clippy::disallowed_types,
-    reason = "the ledger is kept outside loom's view, and wakers need std's Arc"
-)]
+#![allow(clippy::disallowed_types, reason = "the ledger is kept outside loom's view")]
 
-use protocol_loom::blocking_queue::{
-    BlockingCounts, BlockingQueue, Outside, RoomReservation, Seat, SubmitError,
-};
-use protocol_loom::sync::{Condvar, Mutex, UnsafeCell};
+use protocol_loom::blocking_queue::{BlockingCounts, BlockingQueue, Outside, Seat, SubmitError};
+use protocol_loom::sync::UnsafeCell;
 use std::sync::{Arc, Mutex as LedgerMutex, PoisonError};
-use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::support::{Model, Order, Outcomes};
@@ -103,44 +97,11 @@ pub const MODELS: &[Model] = &[
         body: failed_spawn_meets_expiring_thread,
     },
     Model {
-        name: "blocking_queue::failed_spawn_meets_thread_that_takes_no_jobs",
-        property: "A job whose spawn fails does not count on a thread that is there for a job of its own.",
-        outcomes: &["given back"],
-        preemption_bound: None,
-        body: failed_spawn_meets_thread_that_takes_no_jobs,
-    },
-    Model {
         name: "blocking_queue::thread_that_cannot_work_strands_no_job",
         property: "A job that counts on a thread which ends before it works is cancelled or gets another.",
         outcomes: &["cancelled", "run by a new thread"],
         preemption_bound: None,
         body: thread_that_cannot_work_strands_no_job,
-    },
-    Model {
-        name: "blocking_queue::room_reaches_a_waiter_that_stays",
-        property: "Room made by a job that ends is not lost to a waiter that goes away.",
-        outcomes: &[
-            "room at once, leaver had room",
-            "room at once, leaver left the line",
-            "room after a wait, leaver had room",
-            "room after a wait, leaver left the line",
-        ],
-        preemption_bound: None,
-        body: room_reaches_a_waiter_that_stays,
-    },
-    Model {
-        name: "blocking_queue::room_is_made_when_the_job_ends",
-        property: "Whoever waits for room gets it when a job ends, though its thread stays.",
-        outcomes: &["room after a wait", "room at once"],
-        preemption_bound: None,
-        body: room_is_made_when_the_job_ends,
-    },
-    Model {
-        name: "blocking_queue::dedicated_job_meets_shutdown",
-        property: "A job with a thread of its own that meets the close is run, cancelled or given back, once.",
-        outcomes: &["cancelled", "given back", "run"],
-        preemption_bound: None,
-        body: dedicated_job_meets_shutdown,
     },
 ];
 
@@ -275,25 +236,6 @@ impl Floor {
         started.expect("the first job takes a thread")
     }
 
-    /// Submits a job with a thread of its own, which lives after that.
-    fn live_dedicated(&self, job: &'static str) {
-        let mut started = None;
-        let spawn = |seat| {
-            started = Some(seat);
-            Ok(())
-        };
-        let answer = self.queue.submit_dedicated(Work::new(job), spawn);
-        self.answered(answer);
-        if let Some(mut seat) = started {
-            let hand = Hand { floor: self, who: "run" };
-            self.queue.arrive(&mut seat);
-            if let Some(job) = self.queue.take_dedicated(&seat) {
-                hand.run(job);
-            }
-            self.queue.leave(seat, &hand);
-        }
-    }
-
     fn shut_down(&self) {
         self.queue.close(&Hand { floor: self, who: "closer" });
         assert_eq!(self.queue.wait_until_gone(|| Some(Duration::MAX)).threads, 0);
@@ -317,10 +259,6 @@ impl Outside<Work> for Hand<'_> {
 
     fn cancel(&self, job: Work) {
         self.floor.note(job.open(), "cancelled");
-    }
-
-    fn wake(&self, waiter: Waker) {
-        waiter.wake();
     }
 }
 
@@ -432,15 +370,6 @@ fn failed_spawn_meets_expiring_thread(order: Order, outcomes: &Outcomes) {
     outcomes.saw(floor.fate("second"));
 }
 
-fn failed_spawn_meets_thread_that_takes_no_jobs(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1, 2, usize::MAX);
-    let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
-    order.run2(move || a.live_dedicated("own"), move || b.submit_unstaffed("listed"));
-    floor.assert_quiet();
-    assert_eq!(floor.fate("own"), "run");
-    outcomes.saw(floor.fate("listed"));
-}
-
 fn thread_that_cannot_work_strands_no_job(order: Order, outcomes: &Outcomes) {
     let floor = Floor::new(1, 2, usize::MAX);
     let mut seat = floor.staffed("first");
@@ -455,126 +384,4 @@ fn thread_that_cannot_work_strands_no_job(order: Order, outcomes: &Outcomes) {
     floor.assert_quiet();
     assert_eq!(floor.fate("first"), "cancelled");
     outcomes.saw(floor.fate("second"));
-}
-
-/// Rung by a waker, heard by one thread.
-#[derive(Default)]
-pub struct Bell {
-    rung: Mutex<bool>,
-    rings: Condvar,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        *self.rung.lock() = true;
-        self.rings.notify_one();
-    }
-}
-
-impl Bell {
-    pub fn hear(&self) {
-        let mut rung = self.rung.lock();
-        while !*rung {
-            rung = self.rings.wait(rung);
-        }
-        *rung = false;
-    }
-}
-
-/// Reserves room as a task would; says whether it had to wait.
-pub fn reserve(queue: &BlockingQueue<Work>) -> (RoomReservation, bool) {
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(Arc::clone(&bell));
-    let mut ticket = None;
-    let mut waited = false;
-    loop {
-        match queue.poll_reserve(&mut ticket, waker.clone()) {
-            Poll::Ready(room) => return (room.expect("nobody closes the queue"), waited),
-            Poll::Pending => bell.hear(),
-        }
-        waited = true;
-    }
-}
-
-fn room_reaches_a_waiter_that_stays(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1, 0, usize::MAX);
-    let seat = floor.staffed("first");
-    let (a, b, c) = (Arc::clone(&floor), Arc::clone(&floor), Arc::clone(&floor));
-    let woken = Arc::new(Woken::default());
-    let waker = Waker::from(Arc::clone(&woken));
-    let ((), stays, left) = order.run3(
-        move || a.live("run", seat, Patience::Expires),
-        move || {
-            let mut ticket = None;
-            let polled = b.queue.poll_reserve(&mut ticket, waker);
-            let waits = polled.is_pending();
-            if let Poll::Ready(room) = polled {
-                b.queue.release(room.expect("nobody closes the queue"), &Hand { floor: &b, who: "nobody" });
-            }
-            waits.then_some(ticket)
-        },
-        move || {
-            let hand = Hand { floor: &c, who: "nobody" };
-            let mut ticket = None;
-            match c.queue.poll_reserve(&mut ticket, Waker::noop().clone()) {
-                Poll::Ready(room) => c.queue.release(room.expect("nobody closes the queue"), &hand),
-                Poll::Pending => {}
-            }
-            ticket.map(|ticket| c.queue.stop_waiting(ticket, &hand)).is_some()
-        },
-    );
-    let waited = stays.is_some();
-    if let Some(mut ticket) = stays {
-        assert!(woken.is_rung(), "room is lost to it");
-        match floor.queue.poll_reserve(&mut ticket, Waker::noop().clone()) {
-            Poll::Ready(Ok(room)) => floor.queue.release(room, &Hand { floor: &floor, who: "nobody" }),
-            Poll::Ready(Err(_)) => panic!("nobody closes the queue"),
-            Poll::Pending => panic!("woken for nothing"),
-        }
-    }
-    floor.assert_quiet();
-    let waited = if waited { "room after a wait" } else { "room at once" };
-    outcomes.saw(format!("{waited}, leaver {}", if left { "left the line" } else { "had room" }));
-}
-
-/// Whether a waker was called, outside loom's view: looked at when the threads have ended.
-#[derive(Default)]
-struct Woken(LedgerMutex<bool>);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-    }
-}
-
-impl Woken {
-    fn is_rung(&self) -> bool {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn room_is_made_when_the_job_ends(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1, 0, usize::MAX);
-    let seat = floor.staffed("first");
-    let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
-    let ((), waited) = order.run2(
-        move || a.live("run", seat, Patience::Waits),
-        move || {
-            let hand = Hand { floor: &b, who: "nobody" };
-            let (room, waited) = reserve(&b.queue);
-            b.queue.release(room, &hand);
-            b.queue.close(&hand);
-            waited
-        },
-    );
-    floor.assert_quiet();
-    outcomes.saw(if waited { "room after a wait" } else { "room at once" });
-}
-
-fn dedicated_job_meets_shutdown(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1, 0, usize::MAX);
-    let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
-    order.run2(move || a.live_dedicated("own"), move || b.shut_down());
-    floor.assert_quiet();
-    outcomes.saw(floor.fate("own"));
 }

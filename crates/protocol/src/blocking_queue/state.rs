@@ -1,10 +1,8 @@
-//! What the lock protects: jobs, the line for room, and the counts, with the decisions that rest on them alone.
+//! What the lock protects: jobs and counts, with the decisions that rest on them alone.
 
 use super::BlockingCounts;
-use super::room::RoomWaiters;
 use std::collections::VecDeque;
 use std::mem;
-use std::task::Waker;
 
 #[derive(Debug)]
 pub(super) struct Ticketed<J> {
@@ -15,18 +13,13 @@ pub(super) struct Ticketed<J> {
 #[derive(Debug)]
 pub(super) struct BlockingState<J> {
     pub(super) jobs: VecDeque<Ticketed<J>>,
-    /// Jobs whose own thread has not arrived yet.
-    pub(super) dedicated_jobs: Vec<Ticketed<J>>,
-    pub(super) waiters: RoomWaiters,
     pub(super) ticket_next: u64,
     pub(super) closed: bool,
     pub(super) threads: usize,
-    pub(super) dedicated_count: usize,
     pub(super) starting: usize,
     pub(super) live: usize,
     pub(super) idle: usize,
     pub(super) busy: usize,
-    pub(super) reserved: usize,
     pub(super) spawn_failures: u64,
 }
 
@@ -41,17 +34,13 @@ impl<J> Default for BlockingState<J> {
     fn default() -> Self {
         Self {
             jobs: VecDeque::new(),
-            dedicated_jobs: Vec::new(),
-            waiters: RoomWaiters::default(),
             ticket_next: 0,
             closed: false,
             threads: 0,
-            dedicated_count: 0,
             starting: 0,
             live: 0,
             idle: 0,
             busy: 0,
-            reserved: 0,
             spawn_failures: 0,
         }
     }
@@ -65,7 +54,7 @@ impl<J> BlockingState<J> {
 
     /// Jobs are bounded as a whole, running or not: `threads_max` may run, `queue_max` may wait.
     pub(super) fn has_room(&self, jobs_max: usize) -> bool {
-        self.jobs.len() + self.busy + self.reserved < jobs_max
+        self.jobs.len() + self.busy < jobs_max
     }
 
     /// Who takes the job that was just listed.
@@ -90,31 +79,13 @@ impl<J> BlockingState<J> {
         if self.live + self.starting == 0 { mem::take(&mut self.jobs) } else { VecDeque::new() }
     }
 
-    pub(super) fn take_dedicated(&mut self, ticket: u64) -> Option<J> {
-        let index = self.dedicated_jobs.iter().position(|own| own.ticket == ticket)?;
-        Some(self.dedicated_jobs.swap_remove(index).job)
-    }
-
-    /// Reserves the room there is for those in line; the caller wakes them without the lock.
-    pub(super) fn grant_room(&mut self, jobs_max: usize) -> Vec<Waker> {
-        let mut woken = Vec::new();
-        while self.has_room(jobs_max) {
-            let Some(waiter) = self.waiters.pop() else { break };
-            self.reserved += 1;
-            woken.push(waiter);
-        }
-        woken
-    }
-
     pub(super) fn counts(&self) -> BlockingCounts {
         BlockingCounts {
             threads: self.threads,
-            dedicated: self.dedicated_count,
             starting: self.starting,
             idle: self.idle,
             busy: self.busy,
             queued: self.jobs.len(),
-            reserved: self.reserved,
             spawn_failures: self.spawn_failures,
         }
     }
@@ -123,10 +94,7 @@ impl<J> BlockingState<J> {
     pub(super) fn check(&self, threads_max: usize) {
         debug_assert!(self.starting + self.live <= threads_max, "more threads than the cap");
         debug_assert!(self.idle + self.busy <= self.live, "a thread in two states");
-        debug_assert!(
-            self.starting + self.live + self.dedicated_count <= self.threads,
-            "a thread not counted"
-        );
+        debug_assert!(self.starting + self.live <= self.threads, "a thread not counted");
         debug_assert!(self.jobs.is_empty() || self.starting + self.live > 0, "a stranded job");
         debug_assert!(!self.closed || self.jobs.is_empty(), "a job listed after the close");
     }

@@ -1,8 +1,7 @@
 //! A job comes in: who will run it, and what becomes of it if no thread can be started.
 
-use super::state::{BlockingState, Staffing, Ticketed};
-use super::{BlockingQueue, Outside, RoomReservation, Seat, SeatStage};
-use crate::sync::MutexGuard;
+use super::state::{Staffing, Ticketed};
+use super::{BlockingQueue, Outside, Seat, SeatStage};
 use std::fmt;
 
 /// Why a job was not accepted; it gives the job back.
@@ -67,43 +66,13 @@ impl<J> BlockingQueue<J> {
         spawn: impl FnOnce(Seat) -> Result<(), E>,
         outside: &impl Outside<J>,
     ) -> Result<(), SubmitError<J, E>> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         if state.closed {
             return Err(SubmitError::ShutDown(job));
         }
         if !state.has_room(self.jobs_max) {
             return Err(SubmitError::QueueFull(job));
         }
-        self.accept(state, job, spawn, outside)
-    }
-
-    /// Any thread. As [`submit`](Self::submit), into room that was reserved.
-    ///
-    /// # Errors
-    /// If the queue is closed, or if there is no thread and `spawn` failed.
-    pub fn submit_reserved<E>(
-        &self,
-        reservation: RoomReservation,
-        job: J,
-        spawn: impl FnOnce(Seat) -> Result<(), E>,
-        outside: &impl Outside<J>,
-    ) -> Result<(), SubmitError<J, E>> {
-        let RoomReservation(()) = reservation;
-        let mut state = self.state.lock();
-        if state.closed {
-            return Err(SubmitError::ShutDown(job));
-        }
-        state.reserved -= 1;
-        self.accept(state, job, spawn, outside)
-    }
-
-    fn accept<E>(
-        &self,
-        mut state: MutexGuard<'_, BlockingState<J>>,
-        job: J,
-        spawn: impl FnOnce(Seat) -> Result<(), E>,
-        outside: &impl Outside<J>,
-    ) -> Result<(), SubmitError<J, E>> {
         let ticket = state.next_ticket();
         state.jobs.push_back(Ticketed { ticket, job });
         self.spread_news();
@@ -141,45 +110,11 @@ impl<J> BlockingQueue<J> {
         state.spawn_failures += 1;
         let own = if state.live == 0 { state.reclaim(ticket) } else { None };
         let stranded = state.take_stranded();
-        let woken = state.grant_room(self.jobs_max);
         self.thread_gone(state);
         stranded.into_iter().for_each(|stranded| outside.cancel(stranded.job));
-        woken.into_iter().for_each(|waiter| outside.wake(waiter));
         match own {
             Some(job) => Err(SubmitError::ThreadSpawn(error, job)),
             // It is listed and a live thread will look; or one took it; or the close cancelled it.
-            None => Ok(()),
-        }
-    }
-
-    /// Any thread. Gives `job` a thread of its own, outside the cap and the list. That thread takes it by
-    /// [`take_dedicated`](Self::take_dedicated). `spawn` must not unwind.
-    ///
-    /// # Errors
-    /// If the queue is closed, or if `spawn` failed.
-    pub fn submit_dedicated<E>(
-        &self,
-        job: J,
-        spawn: impl FnOnce(Seat) -> Result<(), E>,
-    ) -> Result<(), SubmitError<J, E>> {
-        let mut state = self.state.lock();
-        if state.closed {
-            return Err(SubmitError::ShutDown(job));
-        }
-        let ticket = state.next_ticket();
-        state.dedicated_jobs.push(Ticketed { ticket, job });
-        state.dedicated_count += 1;
-        state.threads += 1;
-        drop(state);
-        let Err(error) = spawn(Seat(SeatStage::Dedicated(ticket))) else { return Ok(()) };
-        let mut state = self.state.lock();
-        state.dedicated_count -= 1;
-        state.spawn_failures += 1;
-        let own = state.take_dedicated(ticket);
-        self.thread_gone(state);
-        match own {
-            Some(job) => Err(SubmitError::ThreadSpawn(error, job)),
-            // The close came in between and cancelled it.
             None => Ok(()),
         }
     }

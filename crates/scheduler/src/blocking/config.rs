@@ -28,7 +28,7 @@ const THREAD_NAME: &str = "shopfloor-block";
 #[derive(Clone)]
 pub struct BlockingConfig {
     /// Threads that run jobs at once; 0 counts as 1. A thread that has taken its last job and is still in
-    /// its stop hook is not counted, nor is one with a dedicated job.
+    /// its stop hook is not counted.
     pub threads_max: usize,
     /// Jobs that may wait beyond those for which there could be a thread.
     pub queue_max: usize,

@@ -1,7 +1,6 @@
 //! The pool on real threads. Nothing here waits by the clock: gates and channels order what must be ordered.
 
 mod hooks;
-mod reserve;
 mod shutdown;
 mod stress;
 mod threads;

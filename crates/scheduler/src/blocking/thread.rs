@@ -4,7 +4,7 @@ use super::config::{BlockingConfig, ThreadHook};
 use super::{Contained, Job};
 use crate::os::{Instant, thread_local};
 use crate::spin_policy::{Round, SpinPolicy};
-use shopfloor_protocol::blocking_queue::{BlockingQueue, Outside, Seat};
+use shopfloor_protocol::blocking_queue::{BlockingQueue, Seat};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,16 +31,11 @@ pub(super) fn run<J: Job>(
     contained.call("the context of a blocking thread", || {
         (config.enter)(&mut || {
             call_hook(contained, "the start hook of a blocking thread", config.on_start.as_ref());
-            match queue.take_dedicated(&seat) {
-                Some(job) => contained.run(job),
-                None => {
-                    let spin = SpinPolicy::new();
-                    let look_out = |has_news: &dyn Fn() -> bool| {
-                        spin.spin(config.spin, || if has_news() { Round::Found } else { Round::Empty });
-                    };
-                    queue.work(&mut seat, || countdown(config.keep_alive), look_out, contained);
-                }
-            }
+            let spin = SpinPolicy::new();
+            let look_out = |has_news: &dyn Fn() -> bool| {
+                spin.spin(config.spin, || if has_news() { Round::Found } else { Round::Empty });
+            };
+            queue.work(&mut seat, || countdown(config.keep_alive), look_out, contained);
             call_hook(contained, "the stop hook of a blocking thread", config.on_stop.as_ref());
         });
     });

@@ -54,7 +54,7 @@ fn job_that_does_not_end_is_left_after_the_timeout() {
         let (started, starts) = channel();
         let gate = Arc::new(Gate::default());
         pool.submit(gated(&started, &gate)).expect("there is room");
-        pool.submit_dedicated(gated(&started, &gate)).expect("a thread can be started");
+        pool.submit(gated(&started, &gate)).expect("there is room");
         (0..2).for_each(|_| starts.recv().expect("both run"));
         let left = BlockingReport { threads_detached: 2, jobs_running: 2, ..BlockingReport::default() };
         assert_eq!(pool.shutdown(timeout), left);
@@ -70,7 +70,6 @@ fn submission_after_the_shutdown_gives_the_job_back() {
     let pool = pool(1, 4);
     shut_down(&pool);
     assert!(matches!(pool.submit(job(|| {})), Err(SubmitError::ShutDown(_))));
-    assert!(matches!(pool.submit_dedicated(job(|| {})), Err(SubmitError::ShutDown(_))));
     assert_eq!(pool.counts().threads, 0);
 }
 

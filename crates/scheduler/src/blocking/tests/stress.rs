@@ -1,6 +1,6 @@
 //! Everything at once, with a ledger.
 
-use super::super::{BlockingConfig, BlockingPool, Job, SubmitError};
+use super::super::{BlockingConfig, BlockingPool, Job};
 use super::config;
 use shopfloor_protocol::cells::Counter;
 use shopfloor_protocol::sync::Mutex;
@@ -114,19 +114,6 @@ fn one_round(seed: u64) {
 
 fn submit_many(pool: &Arc<BlockingPool<Entry>>, ledger: &Arc<Ledger>, mut random: Random) {
     for _ in 0..200 {
-        let entry = entry(ledger, pool, &mut random);
-        if random.below(16) == 0 {
-            ledger.submitted.add(1);
-            match pool.submit_dedicated(entry) {
-                Ok(()) => {}
-                Err(SubmitError::QueueFull(_)) => panic!("a dedicated job is not queued"),
-                Err(refused) => {
-                    ledger.returned.add(1);
-                    drop(refused.into_job());
-                }
-            }
-        } else {
-            submit(pool, entry);
-        }
+        submit(pool, entry(ledger, pool, &mut random));
     }
 }

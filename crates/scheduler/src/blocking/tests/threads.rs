@@ -2,7 +2,6 @@
 
 use super::super::{BlockingConfig, BlockingPool, SubmitError};
 use super::{Gate, config, gated, job, pool, scripted_spawner, shut_down, wait_until, wait_until_idle};
-use shopfloor_protocol::cells::Counter;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -156,46 +155,4 @@ fn panicking_job_ends_neither_its_thread_nor_the_accounting() {
     assert!(ids.iter().all(|id| *id == ids[0]));
     shut_down_after_running(&pool);
     assert_eq!(pool.panics_count(), 2);
-}
-
-#[test]
-fn dedicated_job_has_its_own_thread_beyond_the_cap() {
-    let pool = pool(1, 0);
-    let (started, starts) = channel();
-    let gate = Arc::new(Gate::default());
-    pool.submit(gated(&started, &gate)).expect("there is room");
-    for _ in 0..3 {
-        pool.submit_dedicated(gated(&started, &gate)).expect("a thread can be started");
-    }
-    (0..4).for_each(|_| starts.recv().expect("all four run at once"));
-    let counts = pool.counts();
-    assert_eq!((counts.threads, counts.dedicated, counts.busy), (4, 3, 1));
-    gate.open();
-    wait_until(|| pool.counts().dedicated == 0);
-    shut_down(&pool);
-}
-
-#[test]
-fn dedicated_job_is_given_back_if_its_thread_cannot_be_started() {
-    let pool = BlockingPool::with_spawner(config(1, 4), scripted_spawner(&[1]));
-    pool.submit(job(|| {})).expect("the first spawn succeeds");
-    let refused = pool.submit_dedicated(job(|| {}));
-    assert!(matches!(refused, Err(SubmitError::ThreadSpawn(..))), "{refused:?}");
-    assert_eq!(pool.counts().dedicated, 0);
-    shut_down_after_running(&pool);
-}
-
-#[test]
-fn panicking_dedicated_job_leaves_the_pool() {
-    let pool = pool(1, 4);
-    let ran = Arc::new(Counter::new());
-    let count = Arc::clone(&ran);
-    pool.submit_dedicated(job(move || {
-        count.add(1);
-        panic!("this job panics on purpose");
-    }))
-    .expect("a thread can be started");
-    wait_until(|| pool.counts().threads == 0);
-    assert_eq!((ran.get(), pool.panics_count()), (1, 1));
-    shut_down(&pool);
 }
