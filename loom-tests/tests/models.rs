@@ -35,6 +35,7 @@ mod models {
     pub mod watchdog;
 
     pub mod alarm;
+    pub mod blocking_chain;
     pub mod blocking_end;
     pub mod blocking_queue;
     pub mod canaries;
@@ -73,6 +74,7 @@ use models::runner::Suite;
 #[rustfmt::skip] // one line each, so that two additions do not meet
 const MODELS: &[&[models::support::Model]] = &[
     models::alarm::MODELS,
+    models::blocking_chain::MODELS,
     models::blocking_end::MODELS,
     models::blocking_queue::MODELS,
     models::canaries::MODELS,

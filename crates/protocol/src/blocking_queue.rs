@@ -4,53 +4,78 @@
 //! is decided who does, so that no job that was accepted is ever left without a thread that will look at
 //! it. Spawning, running, cancelling and waking happen without the lock.
 //!
-//! # States of a thread
-//! | state     | counted in        | meaning                                   | left by                          |
-//! |-----------|-------------------|-------------------------------------------|----------------------------------|
-//! | starting  | `starting`        | the spawn is under way and may still fail | [`arrive`], or the spawn's error |
-//! | live      | `live`            | looks at the list before it does anything | idle, busy or retired            |
-//! | idle      | `live`, `idle`    | looks out for `news`, then waits on `work`| a job, expiry, close             |
-//! | busy      | `live`, `busy`    | runs a job                                | the end of the job               |
-//! | retired   | none              | takes no more jobs, runs its stop hook    | [`leave`]                        |
+//! At most one idle thread is being called and one new one started at a time. That thread sees to the next before it runs
+//! its job: jobs that block get a thread each, in a chain, and many short ones are done by the threads that are awake.
 //!
-//! `threads` counts all of them from before the spawn until [`leave`]; `starting + live` is what the cap
-//! bounds. `idle` and `busy` are written by the thread they describe and by nobody else, up and down in
+//! # States of a thread
+//! | state    | counted in     | meaning                                   | left by                             |
+//! |----------|----------------|-------------------------------------------|-------------------------------------|
+//! | starting | `starting`     | the spawn is under way and may still fail | [`arrive`], or the spawn's error    |
+//! | fresh    | `live`         | has arrived, runs its start hook          | its first look at the list          |
+//! | idle     | `live`, `idle` | looks out for `news`, or waits on `work`  | a job, expiry, close                |
+//! | busy     | `live`, `busy` | runs a job                                | the end of the job: looks again     |
+//! | retired  | none           | takes no more jobs, runs its stop hook    | [`leave`]                           |
+//!
+//! `threads` counts all of them from before the spawn until [`leave`]; `live`, and the one that is starting, are what the
+//! cap bounds. `idle` and `busy` are written by the thread they describe and by nobody else, up and down in
 //! pairs, so neither can go below zero.
 //!
+//! `called` is set by who decides to notify an idle thread, and by an idle thread that looks out. Every idle thread
+//! that gets the lock clears it, whether it was the one that was meant or not.
+//!
 //! # Transitions
+//! Whoever lists a job, arrives, or takes a job *hands on* under the same lock: if jobs are listed, it calls an idle
+//! thread unless `called`; with nobody idle it starts one, unless one is starting, the cap is reached or the fresh
+//! threads are as many as the jobs.
+//!
 //! | # | transition               | performed by            | owes                                           | model |
 //! |---|--------------------------|-------------------------|------------------------------------------------|-------|
-//! | 1 | job → list, idle thread  | [`submit`]              | one notification                               | `blocking_queue::submit_meets_expiring_thread` |
-//! | 2 | job → list, new thread   | [`submit`]              | a spawn; at its failure 5                      | `blocking_queue::submit_meets_expiring_thread` |
-//! | 3 | job → list, at the cap   | [`submit`]              | nothing: every busy thread looks again         | `blocking_queue::submit_at_the_cap_meets_thread_going_idle` |
-//! | 4 | idle → retired           | [`work`]                | only with an empty list, under the lock        | `blocking_queue::shutdown_meets_submit_and_idle_exit` |
-//! | 5 | starting → failed        | [`submit`]              | the own job back if nobody is live; if nobody is starting either, the rest of the list is cancelled | `blocking_queue::failed_spawns_strand_no_job` |
-//! | 6 | open → closed            | [`close`]               | cancels the list, wakes everybody              | `blocking_queue::shutdown_meets_submit_and_idle_exit` |
+//! | 1 | job → list               | [`submit`]              | to hand on: one notification, or a spawn       | `blocking_queue::submit_meets_expiring_thread` |
+//! | 2 | starting → fresh         | [`arrive`]              | to hand on, before its start hook              | `blocking_queue::a_thread_that_starts_starts_the_next` |
+//! | 3 | fresh, idle, busy → busy | [`work`]                | to hand on, before it runs the job             | `blocking_queue::a_called_thread_calls_the_next` |
+//! | 4 | busy → idle              | [`work`]                | only with an empty list, under the lock        | `blocking_queue::submit_at_the_cap_meets_thread_going_idle` |
+//! | 5 | idle → retired           | [`work`]                | only with an empty list, under the lock        | `blocking_queue::a_job_is_handed_on_past_a_thread_that_expires` |
+//! | 6 | starting → failed        | [`submit`]              | the own job back if nobody is live, and the rest of the list is cancelled | `blocking_queue::failed_spawns_strand_no_job` |
+//! | 7 | starting → failed        | [`arrive`], [`work`]    | nothing: this thread is live and will look     | `blocking_queue::a_thread_that_cannot_start_the_next_runs_its_job_too` |
+//! | 8 | open → closed            | [`close`]               | cancels the list, wakes everybody              | `blocking_queue::a_spawn_that_is_handed_on_meets_the_close` |
 //!
 //! # Orderings
 //! Everything is published by the one mutex. The one atomic, `news`, publishes nothing: who sees it change takes the
 //! mutex and looks, and who misses it waits no longer than it looks out.
 //!
 //! # Why a job cannot be stranded
-//! Let *in flight* be the idle threads that look out for news, were notified, or whose wait ran out, and have not got
-//! the lock yet: each looks at the list first. After every transition: in flight ≥ min(jobs, idle).
-//! - A submit that finds jobs < idle adds a job and a notification. If nobody was left to notify, all idle
-//!   threads are in flight already.
-//! - A submit that finds jobs ≥ idle changes neither side: all idle threads are in flight.
-//! - A thread in flight that takes a job lowers all three; one that finds none, or a busy thread that goes
-//!   idle, does so with an empty list, where the right side is 0.
+//! *`called` means that an idle thread will look.* When it is set somebody is idle, and none of those idle then has had
+//! the lock since. One that looks out takes the lock when that ends. Else a notification follows, and until then no
+//! lock is taken and no code of others run: it ends the wait of one of those who wait; if nobody waits any more, all who were
+//! idle are on their way to the lock. One who got the lock and found nothing has cleared it, so the next job calls
+//! anew. It may be cleared too early, by a thread whose time ran out while another was called: that costs a call too many.
 //!
-//! So a job waits only behind threads that are live and will look. What remains is a list with no live
-//! thread: a thread retires only from an empty list (4), and a spawn that fails takes its job back (5).
-//! The trap is the job that was accepted *because* the cap was reached by threads that were still starting:
-//! if all of these fail, its submitter has long gone with `Ok`. The last spawn to fail therefore cancels
-//! what is listed, and the handle of each job resolves.
+//! After every transition:
+//! 1. Jobs listed and somebody idle: `called`. A thread goes idle with an empty list only; whoever lists hands on; whoever
+//!    clears it looks, and either takes a job and hands on, or finds none.
+//! 2. More jobs than fresh threads, nobody idle, below the cap: one is starting. Only a job that is listed (1), a thread
+//!    that arrives (2) and an idle one that takes a job (3) can bring this about, and each hands on. A fresh thread lowers
+//!    both sides with its job; threads retire from an empty list.
+//! 3. Jobs listed: somebody is live or starting.
+//!
+//! The exceptions to 2 are a spawn that failed and a fresh thread that could not work. The jobs then wait behind
+//! threads that are live; each of these that takes a job, and each submit, tries again. A thread that could not
+//! work does not: the next would fail as it did, without end.
+//!
+//! So a job waits for a called thread, for one that starts, for as many fresh ones as there are jobs, or, at the cap and
+//! after a failure, for a busy one, which looks when its job is done. What remains is a list with no live
+//! thread: a thread retires only from an empty list (5), and a spawn that fails takes its job back (6).
+//! The trap is the job that was accepted *because* a thread was starting: if that fails, its submitter has
+//! long gone with `Ok`. The spawn that fails therefore cancels what is listed, and the handle of each job resolves.
 //!
 //! # Rejected
+//! - A call or a spawn for each job: a batch of short ones pays for each with a system call and a switch of threads,
+//!   which cost some fifty times what the job does.
 //! - Spawning under the lock: no trap as above, but thread names and hooks are user code, and a slow
 //!   `clone` would stop every thread of the pool.
 //! - An idle count that the submitter lowers for the thread it wakes: expiry, shutdown and submit then all
 //!   write it, and each pair of them is a race about who lowers it.
+//! - A thread that hands on after its start hook: hooks that take long, or wait for each other, would do so in turn.
 //! - Every idle thread looks out for news: after a burst they would take the cores from those who have work. Only one
 //!   that finds no other idle does.
 //! - Sharded lists: each shard needs the argument above, and stealing between shards breaks it.
@@ -137,14 +162,14 @@ impl<J> BlockingQueue<J> {
         }
     }
 
-    /// New thread, first of all: from here on its spawn has not failed.
-    pub fn arrive(&self, seat: &mut Seat) {
+    /// New thread, first of all: from here on its spawn has not failed. `spawn` is as in [`work`](Self::work).
+    pub fn arrive<E>(&self, seat: &mut Seat, spawn: impl FnOnce(Seat) -> Result<(), E>) {
         if seat.0 == SeatStage::Starting {
             let mut state = self.state.lock();
-            state.starting -= 1;
+            state.starting = false;
             state.live += 1;
-            state.check(self.threads_max);
             seat.0 = SeatStage::Live;
+            self.hand_on(state, spawn);
         }
     }
 
@@ -153,12 +178,14 @@ impl<J> BlockingQueue<J> {
     /// `go_idle` is called at the start of each idle time and returns its clock: how long to wait still, or
     /// `None` when it has run out. Both are called under the lock. Before the wait, if no other thread is idle,
     /// `look_out` may spend some time, without the lock, until the question that it is given is answered by true:
-    /// there is news. It must not unwind.
-    pub fn work<C: FnMut() -> Option<Duration>>(
+    /// there is news. Before each job, if more are listed, `spawn` may be called, without the lock, as in
+    /// [`submit`](Self::submit). Neither may unwind.
+    pub fn work<C: FnMut() -> Option<Duration>, E>(
         &self,
         seat: &mut Seat,
         mut go_idle: impl FnMut() -> C,
         mut look_out: impl FnMut(&dyn Fn() -> bool),
+        spawn: impl Fn(Seat) -> Result<(), E>,
         outside: &impl Outside<J>,
     ) {
         if seat.0 != SeatStage::Live {
@@ -169,7 +196,7 @@ impl<J> BlockingQueue<J> {
         loop {
             if let Some(listed) = state.jobs.pop_front() {
                 expired = false;
-                state = self.run(state, listed.job, outside);
+                state = self.run(state, listed.job, &spawn, outside);
             } else if state.closed || expired {
                 break;
             } else {
@@ -181,15 +208,16 @@ impl<J> BlockingQueue<J> {
         seat.0 = SeatStage::Retired;
     }
 
-    fn run<'a>(
+    fn run<'a, E>(
         &'a self,
         mut state: MutexGuard<'a, BlockingState<J>>,
         job: J,
+        spawn: impl FnOnce(Seat) -> Result<(), E>,
         outside: &impl Outside<J>,
     ) -> MutexGuard<'a, BlockingState<J>> {
         state.busy += 1;
-        state.check(self.threads_max);
-        drop(state);
+        // Before the job, which may take for ever.
+        self.hand_on(state, spawn);
         outside.run(job);
         let mut state = self.state.lock();
         state.busy -= 1;
@@ -206,10 +234,13 @@ impl<J> BlockingQueue<J> {
         let mut expired = false;
         state.idle += 1;
         if state.idle == 1 {
+            // It will look at the list as one that was called does.
+            state.called = true;
             let seen = self.news();
             drop(state);
             look_out(&|| self.news() != seen);
             state = self.state.lock();
+            state.called = false;
         }
         while state.jobs.is_empty() && !state.closed && !expired {
             state = match clock() {
@@ -223,6 +254,7 @@ impl<J> BlockingQueue<J> {
                     self.state.lock()
                 }
             };
+            state.called = false;
         }
         state.idle -= 1;
         (state, expired)
@@ -245,10 +277,13 @@ impl<J> BlockingQueue<J> {
         let mut stranded = VecDeque::new();
         match seat.0 {
             SeatStage::Retired => {}
-            // A thread that could not work: nobody may be left for the list.
-            SeatStage::Starting | SeatStage::Live => {
-                let count = if seat.0 == SeatStage::Live { &mut state.live } else { &mut state.starting };
-                *count -= 1;
+            // Threads that could not work: nobody may be left for the list.
+            SeatStage::Starting => {
+                state.starting = false;
+                stranded = state.take_stranded();
+            }
+            SeatStage::Live => {
+                state.live -= 1;
                 stranded = state.take_stranded();
             }
         }

@@ -1,8 +1,9 @@
 //! Threads for code that blocks.
 //!
 //! A job is taken by an idle thread; else a new thread is started while there are fewer than
-//! [`threads_max`](BlockingConfig::threads_max); else it waits in a bounded queue. A thread that stays idle
-//! for [`keep_alive`](BlockingConfig::keep_alive) ends. Who runs what is decided by
+//! [`threads_max`](BlockingConfig::threads_max); else it waits in a bounded queue. One thread is called or started
+//! at a time: each that takes a job sees to the next before it runs its own. A thread that stays idle for
+//! [`keep_alive`](BlockingConfig::keep_alive) ends. Who runs what is decided by
 //! [`BlockingQueue`], whose head argues why no job is
 //! stranded; this module has what that protocol leaves out: threads, clocks, hooks and panics.
 //!
@@ -51,36 +52,43 @@ pub struct BlockingReport {
 }
 
 /// Starts a thread; an error means that `main` was dropped. Scripted by tests.
-type Spawner = Box<dyn Fn(crate::os::thread::Builder, ThreadMain) -> io::Result<()> + Send + Sync>;
+type Spawner = Arc<dyn Fn(crate::os::thread::Builder, ThreadMain) -> io::Result<()> + Send + Sync>;
 type ThreadMain = Box<dyn FnOnce() + Send>;
 
 /// Threads that run blocking jobs, started when they are needed and ended when they are not.
 ///
 /// Dropping it shuts it down without waiting.
 pub struct BlockingPool<J: Job> {
+    shared: Shared<J>,
+}
+
+/// What the pool and each of its threads have in common: any of them may start a thread.
+struct Shared<J> {
     queue: Arc<BlockingQueue<J>>,
     config: Arc<BlockingConfig>,
-    panics: Arc<Counter>,
+    contained: Contained,
     spawner: Spawner,
 }
 
 impl<J: Job> BlockingPool<J> {
     /// A pool without threads; the first job starts the first.
     pub fn new(config: BlockingConfig) -> Self {
-        Self::with_spawner(config, Box::new(|builder, main| builder.spawn(main).map(drop)))
+        Self::with_spawner(config, Arc::new(|builder, main| builder.spawn(main).map(drop)))
     }
 
     fn with_spawner(config: BlockingConfig, spawner: Spawner) -> Self {
-        Self {
+        let shared = Shared {
             queue: Arc::new(BlockingQueue::new(config.threads_max, config.queue_max)),
             config: Arc::new(config),
-            panics: Arc::new(Counter::new()),
+            contained: Contained { panics: Arc::new(Counter::new()) },
             spawner,
-        }
+        };
+        Self { shared }
     }
 
-    /// Hands `job` to an idle thread, a new one, or the queue. Starting a thread costs the caller some 10 µs
-    /// to 50 µs; else this takes one lock and wakes at most one thread.
+    /// Lists `job`, and calls an idle thread or starts a new one unless one is on its way; that one does the same
+    /// for the next job. Starting a thread costs the caller some 10 µs to 50 µs, waking one a few; else this
+    /// takes one lock.
     ///
     /// A thread that cannot be started is no error while another one is there: the job waits for that.
     ///
@@ -88,7 +96,8 @@ impl<J: Job> BlockingPool<J> {
     /// Each gives the job back: the pool was shut down; `threads_max + queue_max` jobs are unfinished;
     /// there is no thread and none could be started.
     pub fn submit(&self, job: J) -> Result<(), SubmitError<J>> {
-        self.queue.submit(job, |seat| self.spawn(seat), &self.contained())
+        let Shared { queue, contained, .. } = &self.shared;
+        queue.submit(job, |seat| self.shared.spawn(seat), contained)
     }
 
     /// Refuses further jobs, cancels those that no thread has started, and waits at most `timeout` for the
@@ -97,10 +106,11 @@ impl<J: Job> BlockingPool<J> {
     /// With a zero `timeout`, and on any thread of a blocking pool, it does not wait. `Duration::MAX` waits
     /// for as long as it takes. It may be called again, from several threads at once, and from a job.
     pub fn shutdown(&self, timeout: Duration) -> BlockingReport {
-        let threads = self.queue.counts().threads;
-        let jobs_cancelled = self.queue.close(&self.contained());
+        let Shared { queue, contained, .. } = &self.shared;
+        let threads = queue.counts().threads;
+        let jobs_cancelled = queue.close(contained);
         let patience = if on_blocking_thread() { Duration::ZERO } else { timeout };
-        let left = self.queue.wait_until_gone(thread::countdown(patience));
+        let left = queue.wait_until_gone(thread::countdown(patience));
         BlockingReport {
             // A spawn that was decided on before the close may have been counted in between.
             threads_finished: threads.saturating_sub(left.threads),
@@ -112,28 +122,34 @@ impl<J: Job> BlockingPool<J> {
 
     /// The counts of threads and jobs; out of date when they are returned.
     pub fn counts(&self) -> BlockingCounts {
-        self.queue.counts()
+        self.shared.queue.counts()
     }
 
     /// Panics that got out of a job or a hook since the pool was made.
     pub fn panics_count(&self) -> u64 {
-        self.panics.get()
+        self.shared.contained.panics.get()
     }
+}
 
+impl<J: Job> Shared<J> {
     fn spawn(&self, seat: Seat) -> io::Result<()> {
-        let main: ThreadMain = {
-            let (queue, config) = (Arc::clone(&self.queue), Arc::clone(&self.config));
-            let contained = self.contained();
-            Box::new(move || thread::run(&queue, config, seat, &contained))
-        };
+        let shared = self.clone();
+        let main: ThreadMain = Box::new(move || thread::run(shared, seat));
         let spawned =
             contain("starting a blocking thread", || (self.spawner)(self.config.thread_builder(), main));
         // std panics at a name with a zero byte in it.
         spawned.unwrap_or_else(|| Err(io::ErrorKind::InvalidInput.into()))
     }
+}
 
-    fn contained(&self) -> Contained {
-        Contained { panics: Arc::clone(&self.panics) }
+impl<J> Clone for Shared<J> {
+    fn clone(&self) -> Self {
+        Self {
+            queue: Arc::clone(&self.queue),
+            config: Arc::clone(&self.config),
+            contained: self.contained.clone(),
+            spawner: Arc::clone(&self.spawner),
+        }
     }
 }
 
@@ -146,13 +162,14 @@ impl<J: Job> Drop for BlockingPool<J> {
 impl<J: Job> std::fmt::Debug for BlockingPool<J> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BlockingPool")
-            .field("config", &self.config)
+            .field("config", &self.shared.config)
             .field("counts", &self.counts())
             .finish_non_exhaustive()
     }
 }
 
 /// What the queue asks for, with panics contained and counted.
+#[derive(Clone)]
 struct Contained {
     panics: Arc<Counter>,
 }

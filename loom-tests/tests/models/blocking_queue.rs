@@ -1,12 +1,13 @@
 //! No blocking job is stranded, whichever threads end, start or fail to start at the same time.
 //!
-//! A spawn is scripted: if it succeeds, the submitter's own thread lives the life of the new one afterwards.
+//! A spawn is scripted: if it succeeds, the thread that spawned lives the life of the new one after its own.
 //! A lost notification shows as loom's deadlock; the counts are compared with zero at the end of each model.
 
 #![allow(clippy::disallowed_types, reason = "the ledger is kept outside loom's view")]
 
 use protocol_loom::blocking_queue::{BlockingCounts, BlockingQueue, Outside, Seat, SubmitError};
 use protocol_loom::sync::UnsafeCell;
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex as LedgerMutex, PoisonError};
 use std::time::Duration;
 
@@ -30,13 +31,6 @@ pub const MODELS: &[Model] = &[
         outcomes: &["taken without waiting", "taken from the wait"],
         preemption_bound: None,
         body: submit_at_the_cap_meets_thread_going_idle,
-    },
-    Model {
-        name: "blocking_queue::two_jobs_meet_a_waiting_and_an_expiring_thread",
-        property: "Of two threads one waits and one gives up: two jobs are run whoever is notified.",
-        outcomes: &["no thread started", "one thread started", "two threads started"],
-        preemption_bound: Some(3),
-        body: two_jobs_meet_a_waiting_and_an_expiring_thread,
     },
     Model {
         name: "blocking_queue::shutdown_meets_submit_and_idle_exit",
@@ -72,13 +66,6 @@ pub const MODELS: &[Model] = &[
         body: failed_spawns_strand_no_job,
     },
     Model {
-        name: "blocking_queue::failed_spawns_below_the_cap_give_each_job_back",
-        property: "A spawn that fails while another one may still succeed gives its own job back.",
-        outcomes: &["both given back"],
-        preemption_bound: None,
-        body: failed_spawns_below_the_cap_give_each_job_back,
-    },
-    Model {
         name: "blocking_queue::failed_spawn_meets_successful_spawn",
         property: "Beside a spawn that fails, each job is run, given back or cancelled, once.",
         outcomes: &[
@@ -99,7 +86,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "blocking_queue::thread_that_cannot_work_strands_no_job",
         property: "A job that counts on a thread which ends before it works is cancelled or gets another.",
-        outcomes: &["cancelled", "run by a new thread"],
+        outcomes: &["cancelled", "run"],
         preemption_bound: None,
         body: thread_that_cannot_work_strands_no_job,
     },
@@ -134,11 +121,23 @@ pub enum Patience {
     Waits,
 }
 
+impl Patience {
+    /// The clock of one idle time.
+    pub fn clock(self) -> impl FnMut() -> Option<Duration> {
+        move || match self {
+            Self::Expires => None,
+            Self::Waits => Some(Duration::MAX),
+        }
+    }
+}
+
 /// The queue, and what happened to each job and by whom.
 pub struct Floor {
     pub queue: BlockingQueue<Work>,
     ledger: LedgerMutex<Vec<(&'static str, &'static str)>>,
     idled: LedgerMutex<u32>,
+    /// Threads started after the first ones.
+    started: LedgerMutex<usize>,
     /// The queue is closed by the job that makes this many runs.
     runs_until_close: usize,
 }
@@ -149,11 +148,12 @@ impl Floor {
             queue: BlockingQueue::new(threads_max, queue_max),
             ledger: LedgerMutex::default(),
             idled: LedgerMutex::default(),
+            started: LedgerMutex::default(),
             runs_until_close,
         })
     }
 
-    fn note(&self, job: &'static str, fate: &'static str) {
+    pub fn note(&self, job: &'static str, fate: &'static str) {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner).push((job, fate));
     }
 
@@ -165,6 +165,14 @@ impl Floor {
         fates[0]
     }
 
+    /// As [`fate`](Self::fate), whoever ran it.
+    pub fn run_or(&self, job: &str) -> &'static str {
+        match self.fate(job) {
+            fate @ ("cancelled" | "given back") => fate,
+            _ => "run",
+        }
+    }
+
     fn idled(&self) -> u32 {
         *self.idled.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -174,49 +182,70 @@ impl Floor {
         assert_eq!(counts, BlockingCounts::default());
     }
 
-    /// The life of a thread, as the pool's threads live it.
-    pub fn live(&self, who: &'static str, mut seat: Seat, patience: Patience) {
+    fn started(&self) -> usize {
+        *self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The life of a thread, as the pool's threads live it, and after it the lives of those that it started.
+    pub fn live(&self, who: &'static str, seat: Seat, patience: Patience) {
+        let hired = RefCell::default();
+        self.live_alone(who, seat, patience, |seat| {
+            self.hire(&hired, seat);
+            Ok(())
+        });
+        self.live_on(hired);
+    }
+
+    fn live_alone(
+        &self,
+        who: &'static str,
+        mut seat: Seat,
+        patience: Patience,
+        spawn: impl Fn(Seat) -> Result<(), &'static str>,
+    ) {
         let hand = Hand { floor: self, who };
-        self.queue.arrive(&mut seat);
+        self.queue.arrive(&mut seat, &spawn);
         let go_idle = || {
             *self.idled.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-            move || match patience {
-                Patience::Expires => None,
-                Patience::Waits => Some(Duration::MAX),
-            }
+            patience.clock()
         };
-        // Looks once.
-        let look_out = |has_news: &dyn Fn() -> bool| {
-            has_news();
-        };
-        self.queue.work(&mut seat, go_idle, look_out, &hand);
+        self.queue.work(&mut seat, go_idle, look_once, &spawn, &hand);
         self.queue.leave(seat, &hand);
     }
 
-    /// Submits; a thread that is started lives after that. Says whether one was.
-    pub fn submit(&self, job: &'static str, who: &'static str) -> bool {
-        let mut started = None;
+    fn hire(&self, hired: &RefCell<Vec<Seat>>, seat: Seat) {
+        *self.started.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        hired.borrow_mut().push(seat);
+    }
+
+    fn live_on(&self, hired: RefCell<Vec<Seat>>) {
+        hired.into_inner().into_iter().for_each(|seat| self.live("new", seat, Patience::Expires));
+    }
+
+    /// Submits; a thread that is started lives after that.
+    pub fn submit(&self, job: &'static str) {
+        let hired = RefCell::default();
         let spawn = |seat| {
-            started = Some(seat);
+            self.hire(&hired, seat);
             Ok(())
         };
-        let answer = self.queue.submit(Work::new(job), spawn, &Hand { floor: self, who });
+        let answer = self.queue.submit(Work::new(job), spawn, &Hand { floor: self, who: "nobody" });
         self.answered(answer);
-        let is_started = started.is_some();
-        if let Some(seat) = started {
-            self.live(who, seat, Patience::Expires);
-        }
-        is_started
+        self.live_on(hired);
+    }
+
+    /// As [`live`](Self::live) with a keep-alive that is over at once, where no thread can be started.
+    pub fn live_unstaffed(&self, who: &'static str, seat: Seat) {
+        self.live_alone(who, seat, Patience::Expires, failing_spawn);
     }
 
     /// Submits; if a thread is needed, it cannot be started.
-    fn submit_unstaffed(&self, job: &'static str) {
-        let answer =
-            self.queue.submit(Work::new(job), |_seat| Err("EAGAIN"), &Hand { floor: self, who: "nobody" });
+    pub fn submit_unstaffed(&self, job: &'static str) {
+        let answer = self.queue.submit(Work::new(job), failing_spawn, &Hand { floor: self, who: "nobody" });
         self.answered(answer);
     }
 
-    fn answered(&self, answer: Result<(), SubmitError<Work, &'static str>>) {
+    pub fn answered(&self, answer: Result<(), SubmitError<Work, &'static str>>) {
         match answer {
             Ok(()) => {}
             Err(SubmitError::QueueFull(_)) => panic!("there is room"),
@@ -236,10 +265,38 @@ impl Floor {
         started.expect("the first job takes a thread")
     }
 
+    /// The seats of so many threads that have arrived and will find the list empty.
+    pub fn arrived(&self, count: usize) -> Vec<Seat> {
+        let mut seats: Vec<_> = (0..=count)
+            .map(|_| {
+                let mut seat = self.staffed("earlier");
+                self.queue.arrive(&mut seat, no_spawn);
+                seat
+            })
+            .collect();
+        let last = seats.pop().expect("there is one more");
+        self.live_alone("earlier", last, Patience::Expires, no_spawn);
+        seats
+    }
+
     fn shut_down(&self) {
         self.queue.close(&Hand { floor: self, who: "closer" });
         assert_eq!(self.queue.wait_until_gone(|| Some(Duration::MAX)).threads, 0);
     }
+}
+
+/// Where enough threads are on their way, or there may be no more.
+pub fn no_spawn(_seat: Seat) -> Result<(), &'static str> {
+    panic!("no thread is needed")
+}
+
+fn failing_spawn(_seat: Seat) -> Result<(), &'static str> {
+    Err("EAGAIN")
+}
+
+/// Looks out for no longer than one look takes.
+pub fn look_once(has_news: &dyn Fn() -> bool) {
+    has_news();
 }
 
 /// What one thread does for the queue.
@@ -266,13 +323,12 @@ fn submit_meets_expiring_thread(order: Order, outcomes: &Outcomes) {
     let floor = Floor::new(2, 2, usize::MAX);
     let seat = floor.staffed("first");
     let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
-    let ((), started) =
-        order.run2(move || a.live("old", seat, Patience::Expires), move || b.submit("second", "new"));
+    order.run2(move || a.live("old", seat, Patience::Expires), move || b.submit("second"));
     floor.assert_quiet();
     // With a spawn under way, whoever looks first gets either job; without one there is only the old thread.
     let by = floor.fate("second");
     floor.fate("first");
-    let started = if started { "new thread started, " } else { "" };
+    let started = if floor.started() == 1 { "new thread started, " } else { "" };
     outcomes.saw(format!("{started}{by} one ran it"));
 }
 
@@ -280,60 +336,24 @@ fn submit_at_the_cap_meets_thread_going_idle(order: Order, outcomes: &Outcomes) 
     let floor = Floor::new(1, 2, 2);
     let seat = floor.staffed("first");
     let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
-    let ((), started) =
-        order.run2(move || a.live("old", seat, Patience::Waits), move || b.submit("second", "new"));
+    order.run2(move || a.live("old", seat, Patience::Waits), move || b.submit("second"));
     floor.assert_quiet();
-    assert!(!started);
+    assert_eq!(floor.started(), 0);
     assert_eq!((floor.fate("first"), floor.fate("second")), ("old", "old"));
     outcomes.saw(if floor.idled() == 0 { "taken without waiting" } else { "taken from the wait" });
-}
-
-fn two_jobs_meet_a_waiting_and_an_expiring_thread(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(2, 4, 4);
-    let waiting = floor.staffed("first");
-    let expiring = floor.staffed("second");
-    let (a, b, c) = (Arc::clone(&floor), Arc::clone(&floor), Arc::clone(&floor));
-    let ((), (), started) = order.run3(
-        move || a.live("waiting", waiting, Patience::Waits),
-        move || b.live("expiring", expiring, Patience::Expires),
-        move || [c.submit("third", "new"), c.submit("fourth", "new")],
-    );
-    floor.assert_quiet();
-    ["first", "second", "third", "fourth"]
-        .into_iter()
-        .for_each(|job| assert_ne!(floor.fate(job), "cancelled"));
-    outcomes.saw(match started.into_iter().filter(|started| *started).count() {
-        0 => "no thread started",
-        1 => "one thread started",
-        _ => "two threads started",
-    });
 }
 
 fn shutdown_meets_submit(order: Order, outcomes: &Outcomes, patience: Patience) {
     let floor = Floor::new(2, 2, usize::MAX);
     let seat = floor.staffed("first");
     let (a, b, c) = (Arc::clone(&floor), Arc::clone(&floor), Arc::clone(&floor));
-    order.run3(
-        move || a.live("run", seat, patience),
-        move || {
-            b.submit("second", "run");
-        },
-        move || c.shut_down(),
-    );
+    order.run3(move || a.live("run", seat, patience), move || b.submit("second"), move || c.shut_down());
     floor.assert_quiet();
-    outcomes.saw(format!("first {}, second {}", floor.fate("first"), floor.fate("second")));
+    outcomes.saw(format!("first {}, second {}", floor.run_or("first"), floor.run_or("second")));
 }
 
 fn failed_spawns_strand_no_job(order: Order, outcomes: &Outcomes) {
-    both_spawns_fail(order, outcomes, 1);
-}
-
-fn failed_spawns_below_the_cap_give_each_job_back(order: Order, outcomes: &Outcomes) {
-    both_spawns_fail(order, outcomes, 2);
-}
-
-fn both_spawns_fail(order: Order, outcomes: &Outcomes, threads_max: usize) {
-    let floor = Floor::new(threads_max, 2, usize::MAX);
+    let floor = Floor::new(2, 2, usize::MAX);
     let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
     order.run2(move || a.submit_unstaffed("first"), move || b.submit_unstaffed("second"));
     floor.assert_quiet();
@@ -350,21 +370,16 @@ fn both_spawns_fail(order: Order, outcomes: &Outcomes, threads_max: usize) {
 fn failed_spawn_meets_successful_spawn(order: Order, outcomes: &Outcomes) {
     let floor = Floor::new(1, 2, usize::MAX);
     let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
-    order.run2(
-        move || a.submit_unstaffed("first"),
-        move || {
-            b.submit("second", "run");
-        },
-    );
+    order.run2(move || a.submit_unstaffed("first"), move || b.submit("second"));
     floor.assert_quiet();
-    outcomes.saw(format!("first {}, second {}", floor.fate("first"), floor.fate("second")));
+    outcomes.saw(format!("first {}, second {}", floor.run_or("first"), floor.run_or("second")));
 }
 
 fn failed_spawn_meets_expiring_thread(order: Order, outcomes: &Outcomes) {
     let floor = Floor::new(2, 2, usize::MAX);
     let seat = floor.staffed("first");
     let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
-    order.run2(move || a.live("run", seat, Patience::Expires), move || b.submit_unstaffed("second"));
+    order.run2(move || a.live_unstaffed("run", seat), move || b.submit_unstaffed("second"));
     floor.assert_quiet();
     assert_eq!(floor.fate("first"), "run");
     outcomes.saw(floor.fate("second"));
@@ -376,12 +391,12 @@ fn thread_that_cannot_work_strands_no_job(order: Order, outcomes: &Outcomes) {
     let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
     order.run2(
         move || {
-            a.queue.arrive(&mut seat);
+            a.queue.arrive(&mut seat, no_spawn);
             a.queue.leave(seat, &Hand { floor: &a, who: "nobody" });
         },
-        move || b.submit("second", "run by a new thread"),
+        move || b.submit("second"),
     );
     floor.assert_quiet();
     assert_eq!(floor.fate("first"), "cancelled");
-    outcomes.saw(floor.fate("second"));
+    outcomes.saw(floor.run_or("second"));
 }

@@ -16,16 +16,19 @@ pub(super) struct BlockingState<J> {
     pub(super) ticket_next: u64,
     pub(super) closed: bool,
     pub(super) threads: usize,
-    pub(super) starting: usize,
+    /// A spawn is under way.
+    pub(super) starting: bool,
     pub(super) live: usize,
     pub(super) idle: usize,
+    /// An idle thread was called, or looks out, and no idle thread has had the lock since.
+    pub(super) called: bool,
     pub(super) busy: usize,
     pub(super) spawn_failures: u64,
 }
 
-/// What has to happen so that a listed job gets a thread.
+/// What has to happen so that what is listed gets a thread.
 pub(super) enum Staffing {
-    NotifyIdle,
+    CallIdle,
     Spawn,
     AlreadyDue,
 }
@@ -37,9 +40,10 @@ impl<J> Default for BlockingState<J> {
             ticket_next: 0,
             closed: false,
             threads: 0,
-            starting: 0,
+            starting: false,
             live: 0,
             idle: 0,
+            called: false,
             busy: 0,
             spawn_failures: 0,
         }
@@ -57,11 +61,21 @@ impl<J> BlockingState<J> {
         self.jobs.len() + self.busy < jobs_max
     }
 
-    /// Who takes the job that was just listed.
-    pub(super) fn staffing(&self, threads_max: usize) -> Staffing {
-        if self.jobs.len() <= self.idle {
-            Staffing::NotifyIdle
-        } else if self.jobs.len() > self.idle + self.starting && self.starting + self.live < threads_max {
+    /// Threads that have arrived and not looked yet.
+    fn fresh(&self) -> usize {
+        self.live - self.idle - self.busy
+    }
+
+    /// Puts one more thread on the way if jobs are listed and nobody is; the caller calls it or spawns it.
+    pub(super) fn staff(&mut self, threads_max: usize) -> Staffing {
+        if self.jobs.is_empty() || self.called {
+            Staffing::AlreadyDue
+        } else if self.idle > 0 {
+            self.called = true;
+            Staffing::CallIdle
+        } else if !self.starting && self.jobs.len() > self.fresh() && self.live < threads_max {
+            self.starting = true;
+            self.threads += 1;
             Staffing::Spawn
         } else {
             Staffing::AlreadyDue
@@ -76,13 +90,13 @@ impl<J> BlockingState<J> {
 
     /// The jobs that were accepted in the hope of a thread that never came.
     pub(super) fn take_stranded(&mut self) -> VecDeque<Ticketed<J>> {
-        if self.live + self.starting == 0 { mem::take(&mut self.jobs) } else { VecDeque::new() }
+        if self.live == 0 && !self.starting { mem::take(&mut self.jobs) } else { VecDeque::new() }
     }
 
     pub(super) fn counts(&self) -> BlockingCounts {
         BlockingCounts {
             threads: self.threads,
-            starting: self.starting,
+            starting: usize::from(self.starting),
             idle: self.idle,
             busy: self.busy,
             queued: self.jobs.len(),
@@ -92,10 +106,13 @@ impl<J> BlockingState<J> {
 
     /// What holds whenever the lock is free.
     pub(super) fn check(&self, threads_max: usize) {
-        debug_assert!(self.starting + self.live <= threads_max, "more threads than the cap");
+        let coming = self.live + usize::from(self.starting);
+        debug_assert!(coming <= threads_max, "more threads than the cap");
         debug_assert!(self.idle + self.busy <= self.live, "a thread in two states");
-        debug_assert!(self.starting + self.live <= self.threads, "a thread not counted");
-        debug_assert!(self.jobs.is_empty() || self.starting + self.live > 0, "a stranded job");
+        debug_assert!(coming <= self.threads, "a thread not counted");
+        debug_assert!(self.idle > 0 || !self.called, "nobody can have been called");
+        debug_assert!(self.jobs.is_empty() || coming > 0, "a stranded job");
+        debug_assert!(self.jobs.is_empty() || self.idle == 0 || self.called, "an idle thread not called");
         debug_assert!(!self.closed || self.jobs.is_empty(), "a job listed after the close");
     }
 }

@@ -1,7 +1,8 @@
 //! A job comes in: who will run it, and what becomes of it if no thread can be started.
 
-use super::state::{Staffing, Ticketed};
+use super::state::{BlockingState, Staffing, Ticketed};
 use super::{BlockingQueue, Outside, Seat, SeatStage};
+use crate::sync::MutexGuard;
 use std::fmt;
 
 /// Why a job was not accepted; it gives the job back.
@@ -76,25 +77,45 @@ impl<J> BlockingQueue<J> {
         let ticket = state.next_ticket();
         state.jobs.push_back(Ticketed { ticket, job });
         self.spread_news();
-        match state.staffing(self.threads_max) {
-            Staffing::AlreadyDue => {
-                state.check(self.threads_max);
-                Ok(())
-            }
-            Staffing::NotifyIdle => {
-                state.check(self.threads_max);
-                drop(state);
+        self.staff(state, spawn).or_else(|error| self.spawn_failed(ticket, error, outside))
+    }
+
+    /// Live thread, after it has arrived or taken a job. Hands on what is still listed.
+    pub(super) fn hand_on<E>(
+        &self,
+        state: MutexGuard<'_, BlockingState<J>>,
+        spawn: impl FnOnce(Seat) -> Result<(), E>,
+    ) {
+        if self.staff(state, spawn).is_err() {
+            // What is listed waits for this thread, and whoever looks at the list next tries again.
+            self.thread_gone(self.lock_after_failed_spawn());
+        }
+    }
+
+    /// Calls or spawns one thread, if one is needed. An error is the caller's to settle.
+    fn staff<E>(
+        &self,
+        mut state: MutexGuard<'_, BlockingState<J>>,
+        spawn: impl FnOnce(Seat) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let staffing = state.staff(self.threads_max);
+        state.check(self.threads_max);
+        drop(state);
+        match staffing {
+            Staffing::AlreadyDue => Ok(()),
+            Staffing::CallIdle => {
                 self.work.notify_one();
                 Ok(())
             }
-            Staffing::Spawn => {
-                state.starting += 1;
-                state.threads += 1;
-                state.check(self.threads_max);
-                drop(state);
-                spawn(Seat(SeatStage::Starting)).or_else(|error| self.spawn_failed(ticket, error, outside))
-            }
+            Staffing::Spawn => spawn(Seat(SeatStage::Starting)),
         }
+    }
+
+    fn lock_after_failed_spawn(&self) -> MutexGuard<'_, BlockingState<J>> {
+        let mut state = self.state.lock();
+        state.starting = false;
+        state.spawn_failures += 1;
+        state
     }
 
     /// Takes the job of `ticket` back unless a live thread is there to run it.
@@ -105,9 +126,7 @@ impl<J> BlockingQueue<J> {
         error: E,
         outside: &impl Outside<J>,
     ) -> Result<(), SubmitError<J, E>> {
-        let mut state = self.state.lock();
-        state.starting -= 1;
-        state.spawn_failures += 1;
+        let mut state = self.lock_after_failed_spawn();
         let own = if state.live == 0 { state.reclaim(ticket) } else { None };
         let stranded = state.take_stranded();
         self.thread_gone(state);

@@ -48,8 +48,8 @@ fn submit_spawning(queue: &BlockingQueue<u32>, job: u32, ledger: &Ledger) -> Sea
 
 /// Lives the life of a thread whose keep-alive is over as soon as there is nothing to do.
 fn live_once(queue: &BlockingQueue<u32>, mut seat: Seat, ledger: &Ledger) {
-    queue.arrive(&mut seat);
-    queue.work(&mut seat, || || None::<Duration>, |_| {}, ledger);
+    queue.arrive(&mut seat, no_spawn);
+    queue.work(&mut seat, || || None::<Duration>, |_| {}, no_spawn, ledger);
     queue.leave(seat, ledger);
 }
 
@@ -113,11 +113,13 @@ fn failed_spawn_without_a_thread_gives_the_job_back_with_the_error() {
 fn failed_spawn_beside_a_live_thread_leaves_the_job_to_it() {
     let (queue, ledger) = (BlockingQueue::new(4, 4), Ledger::default());
     let mut seat = submit_spawning(&queue, 1, &ledger);
-    queue.arrive(&mut seat);
+    queue.arrive(&mut seat, no_spawn);
     assert!(queue.submit(2, no_more_threads, &ledger).is_ok());
-    live_once(&queue, seat, &ledger);
+    // Whoever takes a job tries again, for the one behind it.
+    queue.work(&mut seat, || || None, |_| {}, no_more_threads, &ledger);
+    queue.leave(seat, &ledger);
     assert_eq!(*ledger.run.lock(), [1, 2]);
-    assert_eq!(queue.counts().spawn_failures, 1);
+    assert_eq!((queue.counts().threads, queue.counts().spawn_failures), (0, 2));
 }
 
 #[test]
@@ -141,7 +143,7 @@ fn job_that_waited_for_a_thread_that_never_came_is_cancelled() {
 fn thread_that_could_not_work_strands_no_job() {
     let (queue, ledger) = (BlockingQueue::new(1, 4), Ledger::default());
     let mut seat = submit_spawning(&queue, 1, &ledger);
-    queue.arrive(&mut seat);
+    queue.arrive(&mut seat, no_spawn);
     queue.leave(seat, &ledger);
     assert_eq!(*ledger.cancelled.lock(), [1]);
     assert_eq!(queue.counts(), super::BlockingCounts::default());
@@ -174,4 +176,82 @@ fn close_during_a_spawn_that_fails_cancels_its_job_once() {
     assert!(answer.is_ok());
     assert_eq!(*ledger.cancelled.lock(), [1]);
     assert_eq!(queue.counts().threads, 0);
+}
+
+#[test]
+fn threads_are_started_one_after_the_other_until_each_job_has_one() {
+    let (queue, ledger) = (BlockingQueue::new(4, 4), Ledger::default());
+    let mut seats = vec![submit_spawning(&queue, 1, &ledger)];
+    for job in 2..=3 {
+        let answer: Answer = queue.submit(job, no_spawn, &ledger);
+        assert!(answer.is_ok());
+    }
+    for _ in 2..=3 {
+        let mut next = None;
+        let last = seats.last_mut().expect("one is starting");
+        queue.arrive(last, |seat| {
+            next = Some(seat);
+            Ok::<(), ()>(())
+        });
+        seats.push(next.expect("more jobs are listed than threads have arrived"));
+        assert_eq!(queue.counts().starting, 1);
+    }
+    queue.arrive(seats.last_mut().expect("one is starting"), no_spawn);
+    assert_eq!((queue.counts().threads, queue.counts().starting), (3, 0));
+    seats.into_iter().for_each(|seat| live_once(&queue, seat, &ledger));
+    assert_eq!(
+        (ledger.run.lock().clone(), queue.counts()),
+        (vec![1, 2, 3], super::BlockingCounts::default())
+    );
+}
+
+#[test]
+fn job_behind_a_spawn_that_failed_gets_the_next_chance_with_the_next_job() {
+    let (queue, ledger) = (BlockingQueue::new(2, 4), Ledger::default());
+    let mut seat = submit_spawning(&queue, 1, &ledger);
+    let answer: Answer = queue.submit(2, no_spawn, &ledger);
+    assert!(answer.is_ok());
+    queue.arrive(&mut seat, no_more_threads);
+    assert_eq!((queue.counts().threads, queue.counts().spawn_failures), (1, 1));
+    let started = Mutex::new(Vec::new());
+    let spawn = |seat| {
+        // Before the job that was taken.
+        assert!(ledger.run.lock().is_empty());
+        started.lock().push(seat);
+        Ok::<(), ()>(())
+    };
+    queue.work(&mut seat, || || None, |_| {}, spawn, &ledger);
+    queue.leave(seat, &ledger);
+    let started: Vec<_> = started.lock().drain(..).collect();
+    assert_eq!((started.len(), queue.counts().threads), (1, 1));
+    started.into_iter().for_each(|seat| live_once(&queue, seat, &ledger));
+    assert_eq!((ledger.run.lock().clone(), queue.counts().threads), (vec![1, 2], 0));
+}
+
+#[test]
+fn only_the_first_idle_thread_looks_out_and_takes_what_is_listed_meanwhile() {
+    let (queue, ledger) = (BlockingQueue::new(3, 4), Ledger::default());
+    let mut seats = [1, 2].map(|job| {
+        let mut seat = submit_spawning(&queue, job, &ledger);
+        queue.arrive(&mut seat, no_spawn);
+        Some(seat)
+    });
+    let (mut first, mut second) = (seats[0].take().expect("it has arrived"), seats[1].take());
+    let look_out = |has_news: &dyn Fn() -> bool| {
+        let Some(mut second) = second.take() else { return };
+        assert_eq!((queue.counts().idle, has_news()), (1, false));
+        let went_idle = Mutex::new(0);
+        let go_idle = || {
+            *went_idle.lock() += 1;
+            || None
+        };
+        queue.work(&mut second, go_idle, |_| panic!("another one looks out"), no_spawn, &ledger);
+        queue.leave(second, &ledger);
+        assert_eq!((*went_idle.lock(), has_news()), (1, false));
+        let answer: Answer = queue.submit(3, no_spawn, &ledger);
+        assert!(answer.is_ok() && has_news());
+    };
+    queue.work(&mut first, || || None, look_out, no_spawn, &ledger);
+    queue.leave(first, &ledger);
+    assert_eq!((ledger.run.lock().clone(), queue.counts().threads), (vec![1, 2, 3], 0));
 }

@@ -7,7 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Makes the name of a new thread; it runs on the thread that submits the job. If it panics, or makes a name
+/// Makes the name of a new thread; it runs on the thread that starts it: one that submits a job, or one of the
+/// pool. If it panics, or makes a name
 /// with a zero byte in it, the thread has the default name or is not started.
 pub type NameHook = Arc<dyn Fn() -> String + Send + Sync>;
 /// Runs at the start or the end of a thread.

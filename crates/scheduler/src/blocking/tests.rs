@@ -80,7 +80,7 @@ fn pool(threads_max: usize, queue_max: usize) -> BlockingPool<TestJob> {
 /// Fails the spawns whose number, counted from 1, is not in `allowed`.
 fn scripted_spawner(allowed: &'static [u64]) -> Spawner {
     let spawns = Mutex::new(0);
-    Box::new(move |builder, main| {
+    Arc::new(move |builder, main| {
         let number = {
             let mut spawns = spawns.lock();
             *spawns += 1;

@@ -1,12 +1,11 @@
 //! The life of one thread of the pool.
 
-use super::config::{BlockingConfig, ThreadHook};
-use super::{Contained, Job};
+use super::config::ThreadHook;
+use super::{Contained, Job, Shared};
 use crate::os::{Instant, thread_local};
 use crate::spin_policy::{Round, SpinPolicy};
-use shopfloor_protocol::blocking_queue::{BlockingQueue, Seat};
+use shopfloor_protocol::blocking_queue::Seat;
 use std::cell::Cell;
-use std::sync::Arc;
 use std::time::Duration;
 
 thread_local! {
@@ -20,14 +19,11 @@ pub fn on_blocking_thread() -> bool {
 }
 
 /// From the first instruction to the last that concerns the pool.
-pub(super) fn run<J: Job>(
-    queue: &BlockingQueue<J>,
-    config: Arc<BlockingConfig>,
-    mut seat: Seat,
-    contained: &Contained,
-) {
-    queue.arrive(&mut seat);
+pub(super) fn run<J: Job>(shared: Shared<J>, mut seat: Seat) {
+    let Shared { queue, config, contained, .. } = &shared;
+    let spawn = |seat| shared.spawn(seat);
     ON_BLOCKING_THREAD.with(|on| on.set(true));
+    queue.arrive(&mut seat, spawn);
     contained.call("the context of a blocking thread", || {
         (config.enter)(&mut || {
             call_hook(contained, "the start hook of a blocking thread", config.on_start.as_ref());
@@ -35,14 +31,15 @@ pub(super) fn run<J: Job>(
             let look_out = |has_news: &dyn Fn() -> bool| {
                 spin.spin(config.spin, || if has_news() { Round::Found } else { Round::Empty });
             };
-            queue.work(&mut seat, || countdown(config.keep_alive), look_out, contained);
+            queue.work(&mut seat, || countdown(config.keep_alive), look_out, spawn, contained);
             call_hook(contained, "the stop hook of a blocking thread", config.on_stop.as_ref());
         });
     });
     // It may be the last reference: what the hooks have captured is dropped before the pool is told that
     // this thread no longer uses anything.
-    contained.call("dropping the hooks of a blocking pool", || drop(config));
-    queue.leave(seat, contained);
+    let Shared { queue, config, contained, spawner } = shared;
+    contained.call("dropping the hooks of a blocking pool", || drop((config, spawner)));
+    queue.leave(seat, &contained);
 }
 
 fn call_hook(contained: &Contained, what: &'static str, hook: Option<&ThreadHook>) {

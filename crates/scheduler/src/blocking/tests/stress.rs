@@ -83,7 +83,7 @@ fn one_round(seed: u64) {
     let spawns = Mutex::new(Random(seed.rotate_left(17) | 1));
     let pool = Arc::new(BlockingPool::with_spawner(
         config,
-        Box::new(move |builder, main| {
+        Arc::new(move |builder, main| {
             if spawns.lock().below(4) == 0 {
                 return Err(std::io::ErrorKind::WouldBlock.into());
             }

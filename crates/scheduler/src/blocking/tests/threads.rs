@@ -156,3 +156,39 @@ fn panicking_job_ends_neither_its_thread_nor_the_accounting() {
     shut_down_after_running(&pool);
     assert_eq!(pool.panics_count(), 2);
 }
+
+#[test]
+fn each_of_many_jobs_that_block_gets_a_thread_from_a_new_pool_and_from_an_idle_one() {
+    let pool = pool(16, 16);
+    for _ in 0..2 {
+        let (started, starts) = channel();
+        let gate = Arc::new(Gate::default());
+        for _ in 0..16 {
+            pool.submit(gated(&started, &gate)).expect("there is room");
+        }
+        (0..16).for_each(|_| starts.recv().expect("each starts while the others block"));
+        assert_eq!(pool.counts().busy, 16);
+        gate.open();
+        wait_until_idle(&pool, 16);
+    }
+    shut_down(&pool);
+}
+
+#[test]
+fn start_hooks_that_wait_for_each_other_are_all_called() {
+    let barrier = Arc::new(std::sync::Barrier::new(4));
+    let (started, starts) = channel();
+    let gate = Arc::new(Gate::default());
+    let pool = BlockingPool::new(BlockingConfig {
+        on_start: Some(Arc::new(move || {
+            barrier.wait();
+        })),
+        ..config(4, 4)
+    });
+    for _ in 0..4 {
+        pool.submit(gated(&started, &gate)).expect("there is room");
+    }
+    (0..4).for_each(|_| starts.recv().expect("each job has a thread"));
+    gate.open();
+    shut_down(&pool);
+}
