@@ -9,7 +9,7 @@ use protocol_loom::blocking_queue::{Outside, Seat};
 use protocol_loom::sync::{Condvar, Mutex};
 use std::sync::Arc;
 
-use super::blocking_queue::{Floor, Patience, Work, look_once, no_spawn};
+use super::blocking_queue::{Floor, Patience, Work, no_spawn};
 use super::support::{Model, Order, Outcomes};
 
 pub const MODELS: &[Model] = &[
@@ -137,7 +137,7 @@ impl Chain {
         let (queue, hand) = (&self.floor.queue, Link { chain: self, who });
         let spawn = |seat| self.hire(seat);
         queue.arrive(&mut seat, spawn);
-        queue.work(&mut seat, || patience.clock(), look_once, spawn, &hand);
+        queue.work(&mut seat, || patience.clock(), |has_news| self.floor.look_once(has_news), spawn, &hand);
         queue.leave(seat, &hand);
     }
 

@@ -4,7 +4,7 @@ use protocol_loom::blocking_queue::BlockingCounts;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::blocking_queue::{Floor, Hand, Patience, look_once, no_spawn};
+use super::blocking_queue::{Floor, Hand, Patience, Work, no_spawn};
 use super::payload::Payload;
 use super::support::{Model, Order, Outcomes};
 
@@ -23,6 +23,13 @@ pub const MODELS: &[Model] = &[
         preemption_bound: None,
         body: submit_meets_starting_thread,
     },
+    Model {
+        name: "blocking_queue::who_looks_out_learns_of_a_job_and_of_the_close",
+        property: "An idle thread that looks out sees the news of a job and of the close, and takes the job.",
+        outcomes: &["cancelled", "closed before", "given back", "run"],
+        preemption_bound: None,
+        body: look_out_meets_job_and_close,
+    },
 ];
 
 fn shutdown_comes_after_the_threads(order: Order, outcomes: &Outcomes) {
@@ -37,7 +44,8 @@ fn shutdown_comes_after_the_threads(order: Order, outcomes: &Outcomes) {
             let hand = Hand { floor: &a, who: "run" };
             let mut seat = seat;
             a.queue.arrive(&mut seat, no_spawn);
-            a.queue.work(&mut seat, || Patience::Expires.clock(), look_once, no_spawn, &hand);
+            let look_out = |has_news: &dyn Fn() -> bool| a.look_once(has_news);
+            a.queue.work(&mut seat, || Patience::Expires.clock(), look_out, no_spawn, &hand);
             // Its stop hook.
             stop.write();
             a.queue.leave(seat, &hand);
@@ -66,4 +74,32 @@ fn submit_meets_starting_thread(order: Order, outcomes: &Outcomes) {
     let by = floor.fate("third");
     assert_ne!(by, "new", "a thread too many was started");
     outcomes.saw(by);
+}
+
+/// The thread that looks out lists a job itself, so what it learns is certain.
+fn look_out_meets_job_and_close(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new(1, 2, usize::MAX);
+    let mut seat = floor.staffed("first");
+    floor.queue.arrive(&mut seat, no_spawn);
+    let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
+    let (looked_out, ()) = order.run2(
+        move || {
+            let hand = Hand { floor: &a, who: "run" };
+            let mut second = Some(Work::new("second"));
+            let look_out = |has_news: &dyn Fn() -> bool| {
+                if let Some(second) = second.take() {
+                    a.answered(a.queue.submit(second, no_spawn, &hand));
+                    assert!(has_news(), "a job was listed, or the queue closed");
+                }
+            };
+            a.queue.work(&mut seat, || Patience::Expires.clock(), look_out, no_spawn, &hand);
+            a.queue.leave(seat, &hand);
+            second.is_none()
+        },
+        move || {
+            b.queue.close(&Hand { floor: &b, who: "closer" });
+        },
+    );
+    floor.assert_quiet();
+    outcomes.saw(if looked_out { floor.fate("second") } else { "closed before" });
 }

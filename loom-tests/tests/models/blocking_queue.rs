@@ -136,6 +136,8 @@ pub struct Floor {
     pub queue: BlockingQueue<Work>,
     ledger: LedgerMutex<Vec<(&'static str, &'static str)>>,
     idled: LedgerMutex<u32>,
+    /// Look-outs under way, and all of them.
+    look_outs: LedgerMutex<(u32, u32)>,
     /// Threads started after the first ones.
     started: LedgerMutex<usize>,
     /// The queue is closed by the job that makes this many runs.
@@ -148,6 +150,7 @@ impl Floor {
             queue: BlockingQueue::new(threads_max, queue_max),
             ledger: LedgerMutex::default(),
             idled: LedgerMutex::default(),
+            look_outs: LedgerMutex::default(),
             started: LedgerMutex::default(),
             runs_until_close,
         })
@@ -182,6 +185,22 @@ impl Floor {
         assert_eq!(counts, BlockingCounts::default());
     }
 
+    /// Looks out for no longer than one look takes.
+    pub fn look_once(&self, has_news: &dyn Fn() -> bool) {
+        let count = |under_way: fn(u32) -> u32, all| {
+            let mut look_outs = self.look_outs.lock().unwrap_or_else(PoisonError::into_inner);
+            *look_outs = (under_way(look_outs.0), look_outs.1 + all);
+            look_outs.0
+        };
+        assert_eq!(count(|one| one + 1, 1), 1, "another one looks out");
+        has_news();
+        count(|one| one - 1, 0);
+    }
+
+    fn look_outs(&self) -> u32 {
+        self.look_outs.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+
     fn started(&self) -> usize {
         *self.started.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -209,7 +228,7 @@ impl Floor {
             *self.idled.lock().unwrap_or_else(PoisonError::into_inner) += 1;
             patience.clock()
         };
-        self.queue.work(&mut seat, go_idle, look_once, &spawn, &hand);
+        self.queue.work(&mut seat, go_idle, |has_news| self.look_once(has_news), &spawn, &hand);
         self.queue.leave(seat, &hand);
     }
 
@@ -294,11 +313,6 @@ fn failing_spawn(_seat: Seat) -> Result<(), &'static str> {
     Err("EAGAIN")
 }
 
-/// Looks out for no longer than one look takes.
-pub fn look_once(has_news: &dyn Fn() -> bool) {
-    has_news();
-}
-
 /// What one thread does for the queue.
 pub struct Hand<'a> {
     pub floor: &'a Floor,
@@ -339,6 +353,8 @@ fn submit_at_the_cap_meets_thread_going_idle(order: Order, outcomes: &Outcomes) 
     order.run2(move || a.live("old", seat, Patience::Waits), move || b.submit("second"));
     floor.assert_quiet();
     assert_eq!(floor.started(), 0);
+    // Nobody else is idle.
+    assert_eq!(floor.look_outs(), floor.idled());
     assert_eq!((floor.fate("first"), floor.fate("second")), ("old", "old"));
     outcomes.saw(if floor.idled() == 0 { "taken without waiting" } else { "taken from the wait" });
 }
