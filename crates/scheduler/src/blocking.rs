@@ -59,11 +59,11 @@ type ThreadMain = Box<dyn FnOnce() + Send>;
 ///
 /// Dropping it shuts it down without waiting.
 pub struct BlockingPool<J: Job> {
-    shared: Shared<J>,
+    core: PoolCore<J>,
 }
 
 /// What the pool and each of its threads have in common: any of them may start a thread.
-struct Shared<J> {
+struct PoolCore<J> {
     queue: Arc<BlockingQueue<J>>,
     config: Arc<BlockingConfig>,
     contained: Contained,
@@ -77,13 +77,13 @@ impl<J: Job> BlockingPool<J> {
     }
 
     fn with_spawner(config: BlockingConfig, spawner: Spawner) -> Self {
-        let shared = Shared {
+        let core = PoolCore {
             queue: Arc::new(BlockingQueue::new(config.threads_max, config.queue_max)),
             config: Arc::new(config),
             contained: Contained { panics: Arc::new(Counter::new()) },
             spawner,
         };
-        Self { shared }
+        Self { core }
     }
 
     /// Lists `job`, and calls an idle thread or starts a new one unless one is on its way; that one does the same
@@ -96,8 +96,8 @@ impl<J: Job> BlockingPool<J> {
     /// Each gives the job back: the pool was shut down; `threads_max + queue_max` jobs are unfinished;
     /// there is no thread and none could be started.
     pub fn submit(&self, job: J) -> Result<(), SubmitError<J>> {
-        let Shared { queue, contained, .. } = &self.shared;
-        queue.submit(job, |seat| self.shared.spawn(seat), contained)
+        let PoolCore { queue, contained, .. } = &self.core;
+        queue.submit(job, |seat| self.core.spawn(seat), contained)
     }
 
     /// Refuses further jobs, cancels those that no thread has started, and waits at most `timeout` for the
@@ -106,7 +106,7 @@ impl<J: Job> BlockingPool<J> {
     /// With a zero `timeout`, and on any thread of a blocking pool, it does not wait. `Duration::MAX` waits
     /// for as long as it takes. It may be called again, from several threads at once, and from a job.
     pub fn shutdown(&self, timeout: Duration) -> BlockingReport {
-        let Shared { queue, contained, .. } = &self.shared;
+        let PoolCore { queue, contained, .. } = &self.core;
         let threads = queue.counts().threads;
         let jobs_cancelled = queue.close(contained);
         let patience = if on_blocking_thread() { Duration::ZERO } else { timeout };
@@ -122,19 +122,19 @@ impl<J: Job> BlockingPool<J> {
 
     /// The counts of threads and jobs; out of date when they are returned.
     pub fn counts(&self) -> BlockingCounts {
-        self.shared.queue.counts()
+        self.core.queue.counts()
     }
 
     /// Panics that got out of a job or a hook since the pool was made.
     pub fn panics_count(&self) -> u64 {
-        self.shared.contained.panics.get()
+        self.core.contained.panics.get()
     }
 }
 
-impl<J: Job> Shared<J> {
+impl<J: Job> PoolCore<J> {
     fn spawn(&self, seat: Seat) -> io::Result<()> {
-        let shared = self.clone();
-        let main: ThreadMain = Box::new(move || thread::run(shared, seat));
+        let core = self.clone();
+        let main: ThreadMain = Box::new(move || thread::run(core, seat));
         let spawned =
             contain("starting a blocking thread", || (self.spawner)(self.config.thread_builder(), main));
         // std panics at a name with a zero byte in it.
@@ -142,7 +142,7 @@ impl<J: Job> Shared<J> {
     }
 }
 
-impl<J> Clone for Shared<J> {
+impl<J> Clone for PoolCore<J> {
     fn clone(&self) -> Self {
         Self {
             queue: Arc::clone(&self.queue),
@@ -162,7 +162,7 @@ impl<J: Job> Drop for BlockingPool<J> {
 impl<J: Job> std::fmt::Debug for BlockingPool<J> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BlockingPool")
-            .field("config", &self.shared.config)
+            .field("config", &self.core.config)
             .field("counts", &self.counts())
             .finish_non_exhaustive()
     }

@@ -134,7 +134,7 @@ impl Chain {
     }
 
     fn live(&self, who: &'static str, mut seat: Seat, patience: Patience) {
-        let (queue, hand) = (&self.floor.queue, Link { chain: self, who });
+        let (queue, hand) = (&self.floor.queue, ChainHand { chain: self, who });
         let spawn = |seat| self.hire(seat);
         queue.arrive(&mut seat, spawn);
         queue.work(&mut seat, || patience.clock(), |has_news| self.floor.look_once(has_news), spawn, &hand);
@@ -145,13 +145,13 @@ impl Chain {
         let answer = self.floor.queue.submit(
             Work::new(job),
             |seat| self.hire(seat),
-            &Link { chain: self, who: "nobody" },
+            &ChainHand { chain: self, who: "nobody" },
         );
         self.floor.answered(answer);
     }
 
     fn close(&self) {
-        self.floor.queue.close(&Link { chain: self, who: "closer" });
+        self.floor.queue.close(&ChainHand { chain: self, who: "closer" });
         self.agency.lock().closed = true;
         self.hires.notify_one();
     }
@@ -164,12 +164,12 @@ impl Chain {
 }
 
 /// What one thread does for the queue.
-struct Link<'a> {
+struct ChainHand<'a> {
     chain: &'a Chain,
     who: &'static str,
 }
 
-impl Outside<Work> for Link<'_> {
+impl Outside<Work> for ChainHand<'_> {
     fn run(&self, job: Work) {
         let (chain, job) = (self.chain, job.open());
         if job == "first" {
@@ -268,7 +268,7 @@ fn handed_on_spawn_meets_close(order: Order, outcomes: &Outcomes) {
     let chain = Chain::new(2, false);
     let seat = chain.floor.staffed("first");
     let answer =
-        chain.floor.queue.submit(Work::new("second"), no_spawn, &Link { chain: &chain, who: "nobody" });
+        chain.floor.queue.submit(Work::new("second"), no_spawn, &ChainHand { chain: &chain, who: "nobody" });
     chain.floor.answered(answer);
     let (a, b, c) = (Arc::clone(&chain), Arc::clone(&chain), Arc::clone(&chain));
     order.run3(move || a.live("run", seat, Patience::Waits), move || b.live_hired("run"), move || c.close());

@@ -1,7 +1,7 @@
 //! The life of one thread of the pool.
 
 use super::config::ThreadHook;
-use super::{Contained, Job, Shared};
+use super::{Contained, Job, PoolCore};
 use crate::os::{Instant, thread_local};
 use crate::spin_policy::{Round, SpinPolicy};
 use shopfloor_protocol::blocking_queue::Seat;
@@ -19,9 +19,9 @@ pub fn on_blocking_thread() -> bool {
 }
 
 /// From the first instruction to the last that concerns the pool.
-pub(super) fn run<J: Job>(shared: Shared<J>, mut seat: Seat) {
-    let Shared { queue, config, contained, .. } = &shared;
-    let spawn = |seat| shared.spawn(seat);
+pub(super) fn run<J: Job>(core: PoolCore<J>, mut seat: Seat) {
+    let PoolCore { queue, config, contained, .. } = &core;
+    let spawn = |seat| core.spawn(seat);
     ON_BLOCKING_THREAD.with(|on| on.set(true));
     queue.arrive(&mut seat, spawn);
     contained.call("the context of a blocking thread", || {
@@ -37,7 +37,7 @@ pub(super) fn run<J: Job>(shared: Shared<J>, mut seat: Seat) {
     });
     // It may be the last reference: what the hooks have captured is dropped before the pool is told that
     // this thread no longer uses anything.
-    let Shared { queue, config, contained, spawner } = shared;
+    let PoolCore { queue, config, contained, spawner } = core;
     contained.call("dropping the hooks of a blocking pool", || drop((config, spawner)));
     queue.leave(seat, &contained);
 }

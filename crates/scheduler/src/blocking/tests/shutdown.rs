@@ -119,7 +119,7 @@ fn job_of_one_pool_does_not_wait_for_another() {
 #[test]
 fn pool_dropped_by_its_own_job_ends_its_threads() {
     let pool: Arc<BlockingPool<TestJob>> = Arc::new(pool(1, 4));
-    let queue = Arc::clone(&pool.shared.queue);
+    let queue = Arc::clone(&pool.core.queue);
     let cancelled = Arc::default();
     let (gate, (dropped, drops)) = (Arc::new(Gate::default()), channel());
     let (held, passed) = (Arc::clone(&pool), Arc::clone(&gate));
