@@ -1,6 +1,6 @@
 //! The end of the blocking pool: what is counted, and who waits for the threads.
 
-use protocol_loom::blocking_queue::BlockingCounts;
+use protocol_loom::blocking_queue::{BlockingCounts, Outside, SubmitError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["left to the starting one", "run by the old one"],
         preemption_bound: None,
         body: submit_meets_starting_thread,
+    },
+    Model {
+        name: "blocking_queue::a_full_queue_refuses_a_job_until_one_has_ended",
+        property: "A queue that takes one job refuses another while that one is listed or runs, and not afterwards.",
+        outcomes: &["refused", "run"],
+        preemption_bound: None,
+        body: submit_meets_full_queue,
     },
     Model {
         name: "blocking_queue::who_looks_out_learns_of_a_job_and_of_the_close",
@@ -102,4 +109,52 @@ fn look_out_meets_job_and_close(order: Order, outcomes: &Outcomes) {
     );
     floor.assert_quiet();
     outcomes.saw(if looked_out { floor.fate("second") } else { "closed before" });
+}
+
+/// A hand whose jobs try to submit another one.
+struct FullHand<'a>(&'a Floor);
+
+impl Outside<Work> for FullHand<'_> {
+    fn run(&self, job: Work) {
+        assert!(is_refused(self.0, self), "there is room beside a job that runs");
+        self.0.note(job.open(), "run");
+    }
+
+    fn cancel(&self, _job: Work) {
+        panic!("nobody closes the queue");
+    }
+}
+
+fn is_refused(floor: &Floor, hand: &FullHand<'_>) -> bool {
+    matches!(floor.queue.submit(Work::new("other"), no_spawn, hand), Err(SubmitError::QueueFull(_)))
+}
+
+fn submit_meets_full_queue(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new(1, 0, usize::MAX);
+    let seat = floor.staffed("first");
+    assert!(is_refused(&floor, &FullHand(&floor)), "there is room beside a job that is listed");
+    let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
+    let live = |floor: &Floor, mut seat| {
+        let hand = FullHand(floor);
+        floor.queue.arrive(&mut seat, no_spawn);
+        let look_out = |has_news: &dyn Fn() -> bool| floor.look_once(has_news);
+        floor.queue.work(&mut seat, || Patience::Expires.clock(), look_out, no_spawn, &hand);
+        floor.queue.leave(seat, &hand);
+    };
+    let ((), refused) = order.run2(
+        move || live(&a, seat),
+        move || {
+            let mut started = None;
+            let spawn = |seat| {
+                started = Some(seat);
+                Ok::<(), ()>(())
+            };
+            let refused = b.queue.submit(Work::new("second"), spawn, &FullHand(&b)).is_err();
+            started.into_iter().for_each(|seat| live(&b, seat));
+            refused
+        },
+    );
+    floor.assert_quiet();
+    assert_eq!(floor.fate("first"), "run");
+    outcomes.saw(if refused { "refused" } else { floor.fate("second") });
 }
