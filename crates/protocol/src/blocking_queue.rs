@@ -4,8 +4,9 @@
 //! is decided who does, so that no job that was accepted is ever left without a thread that will look at
 //! it. Spawning, running, cancelling and waking happen without the lock.
 //!
-//! At most one idle thread is being called and one new one started at a time. That thread sees to the next before it runs
-//! its job: jobs that block get a thread each, in a chain, and many short ones are done by the threads that are awake.
+//! Nobody calls an idle thread or starts a new one while one is on its way. That one sees to the next before it runs its job,
+//! to two of them if they are idle: jobs that block get a thread each, by a tree of calls or a chain of starts, and many short
+//! ones are done by the threads that are awake.
 //!
 //! # States of a thread
 //! | state    | counted in     | meaning                                   | left by                             |
@@ -24,13 +25,13 @@
 //! that gets the lock clears it, whether it was the one that was meant or not.
 //!
 //! # Transitions
-//! Whoever lists a job, arrives, or takes a job *hands on* under the same lock: if jobs are listed, it calls an idle
-//! thread unless `called`; with nobody idle it starts one, unless one is starting, the cap is reached or the fresh
+//! Whoever lists a job, arrives, or takes a job *hands on* under the same lock: if jobs are listed, it calls idle
+//! threads, two at most, unless `called`; with nobody idle it starts one, unless one is starting, the cap is reached or the fresh
 //! threads are as many as the jobs.
 //!
 //! | # | transition               | performed by            | owes                                           | model |
 //! |---|--------------------------|-------------------------|------------------------------------------------|-------|
-//! | 1 | job → list               | [`submit`]              | to hand on: one notification, or a spawn       | `blocking_queue::submit_meets_expiring_thread` |
+//! | 1 | job → list               | [`submit`]              | to hand on: notifications, or a spawn          | `blocking_queue::submit_meets_expiring_thread` |
 //! | 2 | starting → fresh         | [`arrive`]              | to hand on, before its start hook              | `blocking_queue::a_thread_that_starts_starts_the_next` |
 //! | 3 | fresh, idle, busy → busy | [`work`]                | to hand on, before it runs the job             | `blocking_queue::a_called_thread_calls_the_next` |
 //! | 4 | busy → idle              | [`work`]                | only with an empty list, under the lock        | `blocking_queue::submit_at_the_cap_meets_thread_going_idle` |
@@ -69,6 +70,8 @@
 //! long gone with `Ok`. The spawn that fails therefore cancels what is listed, and the handle of each job resolves.
 //!
 //! # Rejected
+//! - One call by each thread that hands on: of 64 jobs that sleep the last began after tens of milliseconds where other programs
+//!   want the cores, since each link of the chain waited for its turn.
 //! - A call or a spawn for each job: a batch of short ones pays for each with a system call and a switch of threads,
 //!   which cost some fifty times what the job does.
 //! - Spawning under the lock: no trap as above, but thread names and hooks are user code, and a slow

@@ -20,15 +20,20 @@ pub(super) struct BlockingState<J> {
     pub(super) starting: bool,
     pub(super) live: usize,
     pub(super) idle: usize,
-    /// An idle thread was called, or looks out, and no idle thread has had the lock since.
+    /// Idle threads were called, or one looks out, and no idle thread has had the lock since.
     pub(super) called: bool,
     pub(super) busy: usize,
     pub(super) spawn_failures: u64,
 }
 
+/// A thread that hands on calls so many idle ones at most, so that many jobs get theirs by a tree of calls and not by a chain,
+/// of which on a busy machine each link waits for its turn.
+const CALLS_MAX: usize = 2;
+
 /// What has to happen so that what is listed gets a thread.
 pub(super) enum Staffing {
-    CallIdle,
+    /// So many of them.
+    CallIdle(usize),
     Spawn,
     AlreadyDue,
 }
@@ -66,13 +71,13 @@ impl<J> BlockingState<J> {
         self.live - self.idle - self.busy
     }
 
-    /// Puts one more thread on the way if jobs are listed and nobody is; the caller calls it or spawns it.
+    /// Puts more threads on the way if jobs are listed and nobody is; the caller calls them, or spawns one.
     pub(super) fn staff(&mut self, threads_max: usize) -> Staffing {
         if self.jobs.is_empty() || self.called {
             Staffing::AlreadyDue
         } else if self.idle > 0 {
             self.called = true;
-            Staffing::CallIdle
+            Staffing::CallIdle(CALLS_MAX.min(self.idle).min(self.jobs.len()))
         } else if !self.starting && self.jobs.len() > self.fresh() && self.live < threads_max {
             self.starting = true;
             self.threads += 1;

@@ -92,7 +92,7 @@ impl<J> BlockingQueue<J> {
         }
     }
 
-    /// Calls or spawns one thread, if one is needed. An error is the caller's to settle.
+    /// Calls or spawns threads, if any are needed. An error is the caller's to settle.
     fn staff<E>(
         &self,
         mut state: MutexGuard<'_, BlockingState<J>>,
@@ -103,8 +103,8 @@ impl<J> BlockingQueue<J> {
         drop(state);
         match staffing {
             Staffing::AlreadyDue => Ok(()),
-            Staffing::CallIdle => {
-                self.work.notify_one();
+            Staffing::CallIdle(count) => {
+                (0..count).for_each(|_| self.work.notify_one());
                 Ok(())
             }
             Staffing::Spawn => spawn(Seat(SeatStage::Starting)),

@@ -1,5 +1,6 @@
 //! Each decision by itself, on one thread: spawns are scripted, and threads are seats that the test moves.
 
+use super::state::{BlockingState, Staffing, Ticketed};
 use super::{BlockingQueue, Outside, Seat, SubmitError};
 use crate::sync::Mutex;
 use std::time::Duration;
@@ -254,4 +255,17 @@ fn only_the_first_idle_thread_looks_out_and_takes_what_is_listed_meanwhile() {
     queue.work(&mut first, || || None, look_out, no_spawn, &ledger);
     queue.leave(first, &ledger);
     assert_eq!((ledger.run.lock().clone(), queue.counts().threads), (vec![1, 2, 3], 0));
+}
+
+#[test]
+fn whoever_hands_on_calls_two_idle_threads_at_most_and_none_without_a_job_for_it() {
+    for (idle, jobs, calls) in [(1, 9, 1), (9, 1, 1), (2, 2, 2), (9, 9, 2)] {
+        let mut state = BlockingState { live: idle, idle, threads: idle, ..BlockingState::default() };
+        state.jobs.extend((0..jobs).map(|job| Ticketed { ticket: job, job }));
+        assert!(
+            matches!(state.staff(9), Staffing::CallIdle(count) if count == calls),
+            "{idle} idle, {jobs} jobs"
+        );
+        assert!(matches!(state.staff(9), Staffing::AlreadyDue), "they are on their way");
+    }
 }
