@@ -20,6 +20,7 @@ use crate::contain::contain;
 use crate::crew;
 use crate::floor::Floor;
 use crate::os::{Instant, thread};
+use crate::slot::USER_CODE;
 use shopfloor_protocol::cells::{Counter, Word};
 use shopfloor_protocol::foreman_sleep::ForemanSleep;
 use shopfloor_protocol::parker::Parker;
@@ -184,13 +185,18 @@ fn start_stand_in(floor: &Arc<Floor>, was_missing: bool) -> bool {
 
 fn report_stall(floor: &Floor, slot: usize, seen: &Watched) {
     floor.foreman.stalls.add(1);
+    // What spawned it is looked for under the lock of a list that may be long, so only if somebody listens.
+    let listened_to = contain("a tracing subscriber", || tracing::enabled!(tracing::Level::WARN));
+    if listened_to != Some(true) || seen.task == USER_CODE {
+        return;
+    }
     let task = floor.rosters().find_map(|roster| roster.lock().list.find(seen.task));
-    let Some(task) = task else { return };
     let running_for = seen.since.map(|since| since.elapsed());
     contain("a tracing subscriber", || {
         tracing::warn!(
-            task = %task.id(),
-            spawned_at = %task.location(),
+            // As an `Id` is displayed.
+            task = %format_args!("{:x}", seen.task),
+            spawned_at = task.map(|task| tracing::field::display(task.location())),
             worker = slot,
             ?running_for,
             "a task has not returned from its poll; await more often, or use spawn_blocking"

@@ -9,6 +9,10 @@ use std::sync::Arc;
 /// The cells that one slot has spawned, and what keeps the host alive for them.
 pub type TaskList<H> = Roster<CellList, Arc<H>>;
 
+/// Tasks that a search looks at: it bounds the time for which it keeps the lock of the list from those who spawn and
+/// end tasks. A look at one costs a cache miss.
+const FIND_MAX: usize = 16_384;
+
 /// A doubly linked list of cells; used under the lock of its [`TaskList`] only.
 #[derive(Debug, Default)]
 pub struct CellList {
@@ -61,9 +65,10 @@ impl CellList {
         self.cells().filter_map(|cell| unsafe { TaskRef::pin(cell) }).collect()
     }
 
-    /// Pins the task with this id, as a number. Looks at each in turn.
+    /// Pins the task with this id, as a number, if it is among the [`FIND_MAX`] that were listed last. Looks at each
+    /// in turn.
     pub fn find(&self, id: u64) -> Option<TaskRef> {
-        let cell = self.cells().find(|&cell| Id::of(cell).as_u64() == id)?;
+        let cell = self.cells().take(FIND_MAX).find(|&cell| Id::of(cell).as_u64() == id)?;
         // SAFETY: as above.
         unsafe { TaskRef::pin(cell) }
     }
