@@ -10,6 +10,7 @@
 //! slot's for a thread that runs a slot of this runtime, and the outside one for every other thread,
 //! workers of other runtimes and threads inside `block_in_place` included.
 
+mod bucket;
 mod clock;
 mod slab;
 mod wheel;
