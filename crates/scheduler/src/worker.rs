@@ -15,6 +15,7 @@ use crate::floor::{Floor, is_own};
 use crate::handle::Handle;
 use crate::slot::{Slot, USER_CODE};
 use crate::spin_policy::{Round, SpinPolicy};
+use crate::timer::FIRE_MAX;
 use crate::wake_policy::WakePolicy;
 use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_protocol::sync::{LocalQueue, Steal};
@@ -25,6 +26,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
+
+/// [`FIRE_MAX`] for a worker whose queue is as long as that already.
+const FIRE_MAX_IN_CROWD: usize = 8;
 
 pub(crate) struct Worker {
     pub(crate) floor: Arc<Floor>,
@@ -357,7 +361,7 @@ impl Worker {
             drop(turning);
         }
         let of_driver = wakers.len();
-        self.floor.timers.fire_all_due(self.floor.clock.now(), &mut wakers);
+        self.floor.timers.fire_all_due(self.floor.clock.now(), self.timers_at_once(), &mut wakers);
         self.wake_batch(wakers, of_driver);
         self.report_driver_error();
         self.has_looked_around();
@@ -367,9 +371,16 @@ impl Worker {
     #[cold]
     fn look_at_timers(&self) {
         let mut wakers = self.wakers.take();
-        self.floor.timers.fire_all_due(self.floor.clock.now(), &mut wakers);
+        self.floor.timers.fire_all_due(self.floor.clock.now(), self.timers_at_once(), &mut wakers);
         self.wake_batch(wakers, 0);
         self.until_timers.set(self.polls_in(self.floor.config.timer_time));
+    }
+
+    /// How many due timers of a wheel are fired at a look. With a crowd in the queue there is no hurry: they would
+    /// go behind it, and be out of the cache when their turn comes. A few, that one which fires alone goes first.
+    fn timers_at_once(&self) -> usize {
+        let queued = self.seated(|_, seat| seat.queue.len()).unwrap_or(0);
+        if queued < FIRE_MAX { FIRE_MAX } else { FIRE_MAX_IN_CROWD }
     }
 
     /// The driver and the timers are looked at again after as many polls as usually take the times for that.
@@ -438,7 +449,7 @@ impl Worker {
         self.is_searching.set(searching);
         floor.foreman.worker_left_park();
         let of_driver = wakers.len();
-        floor.timers.fire_all_due(floor.clock.now(), &mut wakers);
+        floor.timers.fire_all_due(floor.clock.now(), FIRE_MAX, &mut wakers);
         self.wake_batch(wakers, of_driver);
         self.has_looked_around();
         self.report_driver_error();

@@ -34,4 +34,4 @@ pub use list::{CellList, TaskList};
 pub use notified::{Notified, Ran};
 pub use task_ref::{State, TaskRef};
 pub use unlisted::Unlisted;
-pub use waker::waker_vtable;
+pub use waker::{touch, waker_vtable};

@@ -4,6 +4,7 @@ use crate::header::{Header, TaskVtable};
 use crate::host::Host;
 use crate::notified::Notified;
 use shopfloor_protocol::task_state::{DropAction, WakeAction};
+use std::hint::black_box;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable, Waker};
@@ -11,6 +12,15 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 /// The vtable of the wakers of all tasks of host `H`.
 pub const fn waker_vtable<H: Host>() -> RawWakerVTable {
     RawWakerVTable::new(clone, wake::<H>, wake_by_ref::<H>, drop_waker)
+}
+
+/// Reads the state of the task that `waker` wakes, and forgets it: before many tasks are woken, their cells come into
+/// the cache together, not one after the other. Does nothing with a waker that is not of a task of host `H`.
+pub fn touch<H: Host>(waker: &Waker) {
+    if std::ptr::eq(waker.vtable(), H::WAKERS) {
+        // SAFETY: the vtable says whose waker it is, and it is borrowed for as long as the header.
+        black_box(unsafe { header(waker.data()) }.state.load());
+    }
 }
 
 /// A waker for the duration of a poll that borrows the obligation's reference: not counted, not dropped.

@@ -13,8 +13,9 @@ use super::slab::TimerKey;
 use super::wheel::Wheel;
 
 /// Timers that one call of [`Wheels::fire_due`] looks at: it bounds the time for which a wheel is locked
-/// and the number of tasks made ready before any of them runs.
-pub const FIRE_MAX: usize = 1024;
+/// and the number of tasks made ready before any of them runs. What they need is still in the core's cache when the
+/// last of them runs.
+pub const FIRE_MAX: usize = 256;
 
 type EntryWheel = Wheel<Arc<TimerEntry>>;
 
@@ -78,15 +79,18 @@ impl Wheels {
     /// # Panics
     /// If `wheel` is no wheel's index.
     pub fn fire_due(&self, wheel: usize, now: u64, wakers: &mut Vec<Waker>) -> usize {
-        let before = wakers.len();
-        self.wheels[wheel].turn(now, FIRE_MAX, |waker| wakers.push(waker));
-        wakers.len() - before
+        self.fire_some(wheel, now, FIRE_MAX, wakers)
     }
 
-    /// Turns every wheel, as [`fire_due`](Self::fire_due) does one: for the holder of the driver and the
-    /// foreman.
-    pub fn fire_all_due(&self, now: u64, wakers: &mut Vec<Waker>) -> usize {
-        (0..self.wheels.len()).map(|wheel| self.fire_due(wheel, now, wakers)).sum()
+    /// Turns every wheel, as [`fire_due`](Self::fire_due) does one, and looks at `limit` timers of each at most.
+    pub fn fire_all_due(&self, now: u64, limit: usize, wakers: &mut Vec<Waker>) -> usize {
+        (0..self.wheels.len()).map(|wheel| self.fire_some(wheel, now, limit, wakers)).sum()
+    }
+
+    fn fire_some(&self, wheel: usize, now: u64, limit: usize, wakers: &mut Vec<Waker>) -> usize {
+        let before = wakers.len();
+        self.wheels[wheel].turn(now, limit, |waker| wakers.push(waker));
+        wakers.len() - before
     }
 
     /// Whether the wheel had something due at `now` when looked at: one load.
