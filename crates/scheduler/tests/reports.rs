@@ -6,7 +6,7 @@ use shopfloor_protocol::sync::Mutex;
 use shopfloor_scheduler::{Config, Flavor, Id, JoinHandle, Scheduler, State, block_in_place, yield_now};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::sync::{LazyLock, mpsc};
 use std::task::Poll;
 use std::thread;
@@ -86,9 +86,21 @@ const STALLED: &str = "has not returned from its poll";
 
 /// A task that blocks in its polls until each of them was reported.
 fn stalls(runtime: &Scheduler, polls: usize) -> JoinHandle<Vec<Report>> {
+    let (task, tell) = will_stall(runtime, polls);
+    tell.send(task.id()).expect("it waits");
+    task
+}
+
+/// The same once it is told its id.
+fn will_stall(runtime: &Scheduler, polls: usize) -> (JoinHandle<Vec<Report>>, mpsc::Sender<Id>) {
     let (tell, told) = mpsc::channel();
     let task = runtime.spawn(async move {
-        let ear = Ear::on(told.recv().expect("the test tells it"));
+        let ear = loop {
+            if let Ok(id) = told.try_recv() {
+                break Ear::on(id);
+            }
+            yield_now().await;
+        };
         for polled in 1..=polls {
             while ear.hears(STALLED).len() < polled {
                 thread::yield_now();
@@ -97,8 +109,7 @@ fn stalls(runtime: &Scheduler, polls: usize) -> JoinHandle<Vec<Report>> {
         }
         ear.hears(STALLED)
     });
-    tell.send(task.id()).expect("it waits");
-    task
+    (task, tell)
 }
 
 #[test]
@@ -114,6 +125,17 @@ fn each_poll_that_does_not_end_is_reported_once_with_its_task() {
             assert!(report.0.contains_key("worker") && report.0.contains_key("running_for"), "{report:?}");
         }
     }
+}
+
+#[test]
+fn a_poll_that_does_not_end_behind_very_many_tasks_is_reported_without_a_search_for_its_place() {
+    let runtime = runtime(2);
+    let (task, tell) = will_stall(&runtime, 1);
+    drop((0..20_000).map(|_| runtime.spawn(pending::<()>())).collect::<Vec<_>>());
+    tell.send(task.id()).expect("it waits");
+    let reports = runtime.block_on(task).expect("it is reported");
+    assert_eq!(reports.len(), 1);
+    assert_eq!(reports[0].0.get("spawned_at"), None, "they were listed after it, and the search is short");
 }
 
 #[test]
