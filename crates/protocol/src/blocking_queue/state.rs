@@ -66,11 +66,6 @@ impl<J> BlockingState<J> {
         self.jobs.len() + self.busy < jobs_max
     }
 
-    /// Threads that have arrived and not looked yet.
-    fn fresh(&self) -> usize {
-        self.live - self.idle - self.busy
-    }
-
     /// Puts more threads on the way if jobs are listed and nobody is; the caller calls them, or spawns one.
     pub(super) fn staff(&mut self, threads_max: usize) -> Staffing {
         if self.jobs.is_empty() || self.called {
@@ -78,7 +73,8 @@ impl<J> BlockingState<J> {
         } else if self.idle > 0 {
             self.called = true;
             Staffing::CallIdle(CALLS_MAX.min(self.idle).min(self.jobs.len()))
-        } else if !self.starting && self.jobs.len() > self.fresh() && self.live < threads_max {
+        } else if !self.starting && self.jobs.len() > self.live - self.busy && self.live < threads_max {
+            // With nobody idle, who is not busy is fresh.
             self.starting = true;
             self.threads += 1;
             Staffing::Spawn
