@@ -59,7 +59,8 @@
 //!    both sides with its job; threads retire from an empty list.
 //! 3. Jobs listed: somebody is live or starting.
 //!
-//! The exceptions to 2 are a spawn that failed and a fresh thread that could not work. The jobs then wait behind
+//! The exceptions to 2 are a spawn that failed, a fresh thread that could not work, and one whose start hook itself waits for a
+//! job. The jobs then wait behind
 //! threads that are live; each of these that takes a job, and each submit, tries again. A thread that could not
 //! work does not: the next would fail as it did, without end.
 //!

@@ -110,16 +110,16 @@ impl<'a> Sitting<'a> {
 
     fn drive<F: Future>(&self, mut future: Pin<&mut F>, root: &RootWaker, waker: &Waker) -> F::Output {
         let _entered = context::enter(Arc::clone(self.floor), Some(self.worker.clone()));
-        let mut polls_until_root = 0;
+        let interval = self.floor.config.event_interval;
+        let mut polls_until_root = interval;
         loop {
             if let Poll::Ready(output) = poll_root(future.as_mut(), root, waker) {
                 return output;
             }
             // The root is looked at as often as the driver; before a park it has the token of the parker.
             self.work(|_, moment| {
-                polls_until_root += 1;
-                let due =
-                    moment == Moment::Starved || polls_until_root % self.floor.config.event_interval == 0;
+                polls_until_root = if polls_until_root > 1 { polls_until_root - 1 } else { interval };
+                let due = moment == Moment::Starved || polls_until_root == interval;
                 due && root.woken.is_raised()
             });
             if self.floor.lifecycle.phase() == RuntimePhase::Closed {

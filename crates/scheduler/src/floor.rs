@@ -175,9 +175,6 @@ impl Floor {
     /// Wakes the tasks of this kind of runtime among what a turn of the driver or the wheels has found: they go
     /// first, because that runs no user code. No lock is held and no token.
     pub(crate) fn wake_own(&self, wakers: &mut Vec<Waker>) {
-        if wakers.len() > 1 {
-            wakers.iter().for_each(shopfloor_task::touch::<Self>);
-        }
         wakers.extract_if(.., |waker| is_own(waker)).for_each(Waker::wake);
     }
 

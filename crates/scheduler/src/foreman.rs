@@ -185,12 +185,13 @@ fn start_stand_in(floor: &Arc<Floor>, was_missing: bool) -> bool {
 
 fn report_stall(floor: &Floor, slot: usize, seen: &Watched) {
     floor.foreman.stalls.add(1);
-    // What spawned it is looked for under the lock of a list that may be long, so only if somebody listens.
-    let listened_to = contain("a tracing subscriber", || tracing::enabled!(tracing::Level::WARN));
-    if listened_to != Some(true) || seen.task == USER_CODE {
+    if seen.task == USER_CODE {
         return;
     }
-    let task = floor.rosters().find_map(|roster| roster.lock().list.find(seen.task));
+    // Where it was spawned is looked for under the lock of a list that may be long, so only if somebody listens.
+    let is_heard = contain("a tracing subscriber", || tracing::event_enabled!(tracing::Level::WARN));
+    let find = || floor.rosters().find_map(|roster| roster.lock().list.find(seen.task));
+    let task = if is_heard == Some(true) { find() } else { None };
     let running_for = seen.since.map(|since| since.elapsed());
     contain("a tracing subscriber", || {
         tracing::warn!(

@@ -27,7 +27,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-/// [`FIRE_MAX`] for a worker whose queue is as long as that already.
+/// [`FIRE_MAX`] for a worker whose queue is as long as that already. Timers that were cancelled or put off count, too: each look
+/// takes them out of the way.
 const FIRE_MAX_IN_CROWD: usize = 8;
 
 pub(crate) struct Worker {
@@ -425,6 +426,9 @@ impl Worker {
             // A task whose timer fires alone is late already and goes before the queue; of many, none before the
             // others. One with an event never does: a client that answers at once would overtake those who wait.
             self.batching.set(of_driver > 0 || wakers.len() > 1);
+            if wakers.len() > 1 {
+                wakers.iter().for_each(shopfloor_task::touch::<Floor>);
+            }
             self.floor.wake_own(&mut wakers);
             self.batching.set(false);
             self.seated(|_, seat| self.policy.batch_pushed(&self.floor, &seat.queue));

@@ -6,7 +6,7 @@ use shopfloor_protocol::sync::Mutex;
 use shopfloor_scheduler::{Config, Flavor, Id, JoinHandle, Scheduler, State, block_in_place, yield_now};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::sync::{LazyLock, mpsc};
 use std::task::Poll;
 use std::thread;
@@ -86,18 +86,18 @@ const STALLED: &str = "has not returned from its poll";
 
 /// A task that blocks in its polls until each of them was reported.
 fn stalls(runtime: &Scheduler, polls: usize) -> JoinHandle<Vec<Report>> {
-    let (task, tell) = will_stall(runtime, polls);
-    tell.send(task.id()).expect("it waits");
+    let (task, lend) = will_stall(runtime, polls);
+    lend.send(Ear::on(task.id())).expect("it waits");
     task
 }
 
-/// The same once it is told its id.
-fn will_stall(runtime: &Scheduler, polls: usize) -> (JoinHandle<Vec<Report>>, mpsc::Sender<Id>) {
-    let (tell, told) = mpsc::channel();
+/// The same once it is lent an ear, which it does not wait for in a poll that could be reported before.
+fn will_stall(runtime: &Scheduler, polls: usize) -> (JoinHandle<Vec<Report>>, mpsc::Sender<Ear>) {
+    let (lend, lent) = mpsc::channel::<Ear>();
     let task = runtime.spawn(async move {
         let ear = loop {
-            if let Ok(id) = told.try_recv() {
-                break Ear::on(id);
+            if let Ok(ear) = lent.try_recv() {
+                break ear;
             }
             yield_now().await;
         };
@@ -109,7 +109,7 @@ fn will_stall(runtime: &Scheduler, polls: usize) -> (JoinHandle<Vec<Report>>, mp
         }
         ear.hears(STALLED)
     });
-    (task, tell)
+    (task, lend)
 }
 
 #[test]
@@ -130,10 +130,20 @@ fn each_poll_that_does_not_end_is_reported_once_with_its_task() {
 #[test]
 fn a_poll_that_does_not_end_behind_very_many_tasks_is_reported_without_a_search_for_its_place() {
     let runtime = runtime(2);
-    let (task, tell) = will_stall(&runtime, 1);
-    drop((0..20_000).map(|_| runtime.spawn(pending::<()>())).collect::<Vec<_>>());
-    tell.send(task.id()).expect("it waits");
+    let (task, lend) = will_stall(&runtime, 1);
+    // Each leaves a waker, or it would be reported as one that nobody can wake.
+    let (leave, wakers) = mpsc::channel();
+    for _ in 0..20_000 {
+        let leave = leave.clone();
+        drop(runtime.spawn(poll_fn(move |cx| {
+            leave.send(cx.waker().clone()).expect("they are kept");
+            Poll::<()>::Pending
+        })));
+    }
+    lend.send(Ear::on(task.id())).expect("it waits");
     let reports = runtime.block_on(task).expect("it is reported");
+    drop(runtime);
+    drop(wakers);
     assert_eq!(reports.len(), 1);
     assert_eq!(reports[0].0.get("spawned_at"), None, "they were listed after it, and the search is short");
 }

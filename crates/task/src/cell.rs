@@ -5,7 +5,7 @@ use crate::error::Payload;
 use crate::header::{Header, Kind, TaskVtable};
 use crate::host::{self, Host};
 use crate::join::Join;
-use crate::memory::Block;
+use crate::memory::CellBlock;
 use crate::stage;
 use crate::unlisted::Unlisted;
 use std::alloc::Layout;
@@ -64,7 +64,7 @@ impl<F: Future, H: Host> VtableOf<F, H> {
         poll: poll::<F>,
         drop_future: dropper::<F>(),
         drop_output: dropper::<F::Output>(),
-        block: Block::new(Layout::new::<Cell<F>>()),
+        block: CellBlock::new(Layout::new::<Cell<F>>()),
         store: offset_of!(Cell<F>, store),
         release: host::release::<H>,
         schedule: host::schedule::<H>,

@@ -3,7 +3,7 @@
 use crate::error::Payload;
 use crate::host::Mishap;
 use crate::list::Links;
-use crate::memory::{self, Block};
+use crate::memory::{self, CellBlock};
 use crate::stage::Stage;
 use shopfloor_protocol::cells::Word;
 use shopfloor_protocol::sync::UnsafeCell;
@@ -62,7 +62,7 @@ pub(crate) struct TaskVtable {
     /// The same for an output.
     pub(crate) drop_output: Option<unsafe fn(NonNull<()>)>,
     /// The memory of the cell.
-    pub(crate) block: Block,
+    pub(crate) block: CellBlock,
     /// Bytes from its begin to the store.
     pub(crate) store: usize,
     /// Unlists and frees the cell. Whoever found it dead.

@@ -15,12 +15,12 @@ use std::task::{Context, Poll, Waker};
 
 /// A future that gives the output of a task; dropped, the task goes on without it.
 pub struct Join<T> {
-    interest: Interest,
+    interest: JoinInterest,
     _output: PhantomData<T>,
 }
 
 /// JOIN_INTEREST of a cell: all of a join handle but the type of the output.
-struct Interest {
+struct JoinInterest {
     cell: NonNull<Header>,
     consumed: bool,
 }
@@ -37,7 +37,7 @@ impl<T> Join<T> {
     /// # Safety
     /// JOIN_INTEREST of the cell stands for this value alone, and its output is a `T`.
     pub(crate) unsafe fn new(cell: NonNull<Header>) -> Self {
-        Self { interest: Interest { cell, consumed: false }, _output: PhantomData }
+        Self { interest: JoinInterest { cell, consumed: false }, _output: PhantomData }
     }
 
     /// The task's name among the living.
@@ -74,7 +74,7 @@ impl<T> Future for Join<T> {
     }
 }
 
-impl Interest {
+impl JoinInterest {
     fn header(&self) -> &Header {
         // SAFETY: the interest keeps the cell alive.
         unsafe { self.cell.as_ref() }
@@ -123,7 +123,7 @@ impl Interest {
     }
 }
 
-impl Drop for Interest {
+impl Drop for JoinInterest {
     fn drop(&mut self) {
         // SAFETY: the interest is ours until it is withdrawn below, after which the header is not used.
         let Header { state, vtable, .. } = unsafe { self.cell.as_ref() };

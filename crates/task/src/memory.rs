@@ -38,12 +38,12 @@ thread_local! {
 
 /// The memory for one layout: what is asked of the allocator for it, and the class in which it is kept.
 #[derive(Debug)]
-pub(crate) struct Block {
+pub(crate) struct CellBlock {
     layout: Layout,
     class: Option<usize>,
 }
 
-impl Block {
+impl CellBlock {
     /// For a layout, which is not of size zero.
     pub(crate) const fn new(layout: Layout) -> Self {
         let class = (layout.size() + HEAD).div_ceil(STEP);
@@ -69,14 +69,14 @@ const fn layout_of_class(class: usize) -> Layout {
 }
 
 /// Memory for a block; a pointer to all of it.
-pub(crate) fn allocate(block: &Block) -> NonNull<u8> {
+pub(crate) fn allocate(block: &CellBlock) -> NonNull<u8> {
     let kept = block.class.and_then(|class| CACHE.try_with(|cache| cache.take(class)).ok().flatten());
     kept.map_or_else(|| from_allocator(block.layout), NonNull::cast)
 }
 
 /// # Safety
 /// `at` came from [`allocate`] of such a block, and is not used any more.
-pub(crate) unsafe fn free(at: NonNull<u8>, block: &Block) {
+pub(crate) unsafe fn free(at: NonNull<u8>, block: &CellBlock) {
     let keeps = block.class.is_some_and(|class| {
         // SAFETY: a block of this class, which is ours now.
         CACHE.try_with(|cache| unsafe { cache.keep(class, at.cast()) }).unwrap_or(false)
@@ -137,8 +137,8 @@ impl Drop for Cache {
 mod tests {
     use super::*;
 
-    fn block_of<T>() -> Block {
-        Block::new(Layout::new::<T>())
+    fn block_of<T>() -> CellBlock {
+        CellBlock::new(Layout::new::<T>())
     }
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn every_size_has_a_block_that_holds_it() {
         for size in 1..=2 * CLASSES * STEP {
-            let block = Block::new(Layout::from_size_align(size, 8).expect("a valid layout"));
+            let block = CellBlock::new(Layout::from_size_align(size, 8).expect("a valid layout"));
             assert!(block.layout.size() >= size && block.layout.size() < size + STEP);
         }
     }

@@ -64,10 +64,10 @@ impl Notified {
         self.header().wait.set(word);
     }
 
-    /// Polls or cancels the task and settles what follows. `before_poll` is called if user code will run, in a poll or in the drop of the future. `after_poll` is called between a poll that returned
-    /// Pending and the transition that may give the task away, with a way to set its wait word; when it
-    /// returns true, the task yielded: it stays ready without touching the state word. A panic of the future
-    /// becomes its output.
+    /// Polls or cancels the task and settles what follows. `before_poll` is called if user code will run, in a poll or in
+    /// the drop of the future. `after_poll` is called between a poll that returned Pending and the transition that may
+    /// give the task away, with a way to set its wait word; when it returns true, the task yielded: it stays ready
+    /// without touching the state word. A panic of the future becomes its output.
     pub fn run(self, before_poll: impl FnOnce(), after_poll: impl FnOnce(&Self) -> bool) -> Ran {
         match self.header().state.start_poll() {
             StartAction::Held => Ran::Left,

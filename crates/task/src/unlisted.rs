@@ -46,6 +46,7 @@ impl<H: Host> Drop for Unlisted<H> {
         // SAFETY: as in `list`: it did not get onto a list, so the header is still ours.
         let header = unsafe { self.cell.as_mut() };
         header.roster = UNLISTED;
+        header.host = std::ptr::null();
         header.state = TaskState::refused();
         // SAFETY: the obligation is ours, and so the future. The cell stays, for the join handle that `refused` counts.
         unsafe { stage::cancel(self.cell) };

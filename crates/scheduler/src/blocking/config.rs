@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Makes the name of a new thread; it runs on the thread that starts it: one that submits a job, or one of the
-/// pool. If it panics, or makes a name
-/// with a zero byte in it, the thread has the default name or is not started.
+/// pool. If it panics, or makes a name with a zero byte in it, the thread has the default name or is not started.
 pub type NameHook = Arc<dyn Fn() -> String + Send + Sync>;
 /// Runs at the start or the end of a thread.
 pub type ThreadHook = Arc<dyn Fn() + Send + Sync>;

@@ -22,7 +22,7 @@ pub struct TimerKey {
 }
 
 #[derive(Debug)]
-struct Place {
+struct TimerPlace {
     generation: u32,
     /// The bucket that holds the entry, and where in it; in a free place `position` is the free list.
     bucket: u16,
@@ -32,7 +32,7 @@ struct Place {
 /// The places of one wheel.
 #[derive(Debug)]
 pub(super) struct Slab {
-    places: Vec<Place>,
+    places: Vec<TimerPlace>,
     free: u32,
     len: usize,
     /// Of the latest insertion.
@@ -59,19 +59,21 @@ impl Slab {
     /// At 2^32 − 1 entries.
     pub(super) fn insert(&mut self, bucket: u16, position: u32) -> TimerKey {
         self.generation = self.generation.wrapping_add(1);
-        let taken = Place { generation: self.generation, bucket, position };
-        let place = self.free;
-        if place == NIL {
+        let generation = self.generation;
+        let taken = TimerPlace { generation, bucket, position };
+        let place = if self.free == NIL {
             let place = u32::try_from(self.places.len()).expect("a wheel holds fewer than 2^32 timers");
             assert_ne!(place, NIL, "a wheel holds fewer than 2^32 timers");
             self.places.push(taken);
-            self.len += 1;
-            return TimerKey { place, generation: self.generation };
-        }
-        self.free = self.places[place as usize].position;
-        self.places[place as usize] = taken;
+            place
+        } else {
+            let place = self.free;
+            self.free = self.places[place as usize].position;
+            self.places[place as usize] = taken;
+            place
+        };
         self.len += 1;
-        TimerKey { place, generation: self.generation }
+        TimerKey { place, generation }
     }
 
     /// Frees a place.

@@ -12,8 +12,8 @@ use shopfloor_protocol::timer_entry::{TimerEntry, TimerState};
 use super::slab::TimerKey;
 use super::wheel::Wheel;
 
-/// Timers that one call of [`Wheels::fire_due`] looks at: it bounds the time for which a wheel is locked
-/// and the number of tasks made ready before any of them runs. What they need is still in the core's cache when the
+/// Timers of a wheel that one turn looks at: it bounds the number of tasks made ready before any of them runs. What they
+/// need is still in the core's cache when the
 /// last of them runs.
 pub const FIRE_MAX: usize = 256;
 

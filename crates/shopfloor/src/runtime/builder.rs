@@ -86,7 +86,7 @@ impl Builder {
         self.thread_name_fn(move || name.clone())
     }
 
-    /// Makes the name of each thread.
+    /// Makes the name of each thread, on the thread that starts it: also one of the blocking pool, outside the runtime.
     pub fn thread_name_fn(&mut self, name: impl Fn() -> String + Send + Sync + 'static) -> &mut Self {
         self.config.thread_name = Arc::new(name);
         self
@@ -104,7 +104,8 @@ impl Builder {
         self
     }
 
-    /// Runs first on each worker and blocking thread. A panic of a hook is reported and ends nothing.
+    /// Runs first on each worker and blocking thread. A panic of a hook is reported and ends nothing. One that waits for a
+    /// blocking job may wait for ever: its own thread counts as one that will run a job.
     pub fn on_thread_start(&mut self, hook: impl Fn() + Send + Sync + 'static) -> &mut Self {
         self.config.on_thread_start = Some(Arc::new(hook));
         self

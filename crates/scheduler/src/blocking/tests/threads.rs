@@ -8,6 +8,9 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+/// After so long a wait has failed.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
 #[test]
 fn no_thread_exists_before_the_first_job() {
     let pool = pool(4, 4);
@@ -166,7 +169,7 @@ fn each_of_many_jobs_that_block_gets_a_thread_from_a_new_pool_and_from_an_idle_o
         for _ in 0..16 {
             pool.submit(gated(&started, &gate)).expect("there is room");
         }
-        (0..16).for_each(|_| starts.recv().expect("each starts while the others block"));
+        (0..16).for_each(|_| starts.recv_timeout(WATCHDOG).expect("each starts while the others block"));
         assert_eq!(pool.counts().busy, 16);
         gate.open();
         wait_until_idle(&pool, 16);
@@ -188,7 +191,7 @@ fn start_hooks_that_wait_for_each_other_are_all_called() {
     for _ in 0..4 {
         pool.submit(gated(&started, &gate)).expect("there is room");
     }
-    (0..4).for_each(|_| starts.recv().expect("each job has a thread"));
+    (0..4).for_each(|_| starts.recv_timeout(WATCHDOG).expect("each job has a thread"));
     gate.open();
     shut_down(&pool);
 }
