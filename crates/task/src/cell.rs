@@ -24,7 +24,7 @@ struct Cell<F: Future> {
     store: Store<F>,
 }
 
-/// Room for the future, then for what became of it; the [stage](crate::stage) says which. All at its address.
+/// Room for the future, then for what became of it; the [stage] says which. All at its address.
 #[repr(C)]
 union Store<F: Future> {
     future: ManuallyDrop<F>,
