@@ -4,10 +4,11 @@ use crate::context;
 use crate::coop;
 use crate::crew;
 use crate::floor::Floor;
-use crate::worker::{Moment, Worker};
+use crate::worker::{Moment, Worker, is_due};
 use shopfloor_protocol::flag::Flag;
 use shopfloor_protocol::parker::Parker;
 use shopfloor_protocol::shutdown::RuntimePhase;
+use std::cell::Cell;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -111,16 +112,15 @@ impl<'a> Sitting<'a> {
     fn drive<F: Future>(&self, mut future: Pin<&mut F>, root: &RootWaker, waker: &Waker) -> F::Output {
         let _entered = context::enter(Arc::clone(self.floor), Some(self.worker.clone()));
         let interval = self.floor.config.event_interval;
-        let mut polls_until_root = interval;
+        let until_root = Cell::new(interval);
         loop {
             if let Poll::Ready(output) = poll_root(future.as_mut(), root, waker) {
                 return output;
             }
             // The root is looked at as often as the driver; before a park it has the token of the parker.
             self.work(|_, moment| {
-                polls_until_root = if polls_until_root > 1 { polls_until_root - 1 } else { interval };
-                let due = moment == Moment::Starved || polls_until_root == interval;
-                due && root.woken.is_raised()
+                let is_root_due = is_due(&until_root, interval) || moment == Moment::Starved;
+                is_root_due && root.woken.is_raised()
             });
             if self.floor.lifecycle.phase() == RuntimePhase::Closed {
                 // Only the root is left; nobody drives.

@@ -1,11 +1,10 @@
 //! Threads for code that blocks.
 //!
 //! A job is taken by an idle thread; else a new thread is started while there are fewer than
-//! [`threads_max`](BlockingConfig::threads_max); else it waits in a bounded queue. One thread is called or started
-//! at a time: each that takes a job sees to the next before it runs its own. A thread that stays idle for
-//! [`keep_alive`](BlockingConfig::keep_alive) ends. Who runs what is decided by
-//! [`BlockingQueue`], whose head argues why no job is
-//! stranded; this module has what that protocol leaves out: threads, clocks, hooks and panics.
+//! [`threads_max`](BlockingConfig::threads_max); else it waits in a bounded queue. None is called or started while one is
+//! on its way: each that takes a job sees to the next ones before it runs its own. A thread that stays idle for
+//! [`keep_alive`](BlockingConfig::keep_alive) ends. Who runs what is decided by [`BlockingQueue`], whose head argues
+//! why no job is stranded; this module has what that protocol leaves out: threads, clocks, hooks and panics.
 //!
 //! The threads are never joined: [`BlockingPool::shutdown`] waits until each has said that it is done with
 //! the pool, and what then remains of it is the destructors of its thread-locals, for which nobody waits.

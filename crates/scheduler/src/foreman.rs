@@ -25,6 +25,7 @@ use shopfloor_protocol::cells::{Counter, Word};
 use shopfloor_protocol::foreman_sleep::ForemanSleep;
 use shopfloor_protocol::parker::Parker;
 use shopfloor_protocol::shutdown::RuntimePhase;
+use shopfloor_task::Id;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -195,8 +196,7 @@ fn report_stall(floor: &Floor, slot: usize, seen: &Watched) {
     let running_for = seen.since.map(|since| since.elapsed());
     contain("a tracing subscriber", || {
         tracing::warn!(
-            // As an `Id` is displayed.
-            task = %format_args!("{:x}", seen.task),
+            task = Id::from_u64(seen.task).map(tracing::field::display),
             spawned_at = task.map(|task| tracing::field::display(task.location())),
             worker = slot,
             ?running_for,

@@ -24,7 +24,8 @@ pub(crate) struct Slot {
     /// Tasks that were spawned here, and that ended here. As `polls`.
     pub(crate) spawned: Counter,
     pub(crate) done: Counter,
-    /// The id of the task that is being polled, [`USER_CODE`], or 0 for none. As `polls`.
+    /// The id of the task that is being polled, [`USER_CODE`], or 0 for none. As `polls`; back at 0 before the end of a poll
+    /// can be seen in the task's state.
     pub(crate) polling: Word,
     /// The owner's end of the queue while no thread runs the slot.
     pub(crate) vacant: Mutex<Option<LocalQueue<Notified>>>,

@@ -36,9 +36,8 @@ pub(crate) struct Worker {
     /// What the timers made here hold: a count that they share with no other worker's.
     pub(crate) handle: Arc<Handle>,
     /// The slot and the owner's end of its queue; `None` after `block_in_place` gave them away.
-    seat: RefCell<Option<Seated>>,
-    /// The slot of the seat, which is asked for more often than the queue.
     slot: Cell<Option<usize>>,
+    queue: RefCell<Option<LocalQueue<Notified>>>,
     pub(crate) policy: WakePolicy,
     spin_policy: SpinPolicy,
     /// Polls until the next look at driver and timers, at the timers alone, and until the injector goes first.
@@ -82,7 +81,7 @@ impl Worker {
             floor,
             handle,
             slot: Cell::new(Some(seat.slot)),
-            seat: RefCell::new(Some(seat)),
+            queue: RefCell::new(Some(seat.queue)),
             policy: WakePolicy::new(),
             spin_policy: SpinPolicy::new(),
             until_timers: until_look.clone(),
@@ -107,13 +106,14 @@ impl Worker {
     /// Gives the slot away, in which no task is polled from then on. The thread is a foreign one until it sits
     /// down again.
     pub(crate) fn stand_up(&self) -> Option<Seated> {
-        let slot = &self.floor.slots[self.slot.take()?];
-        let polling = slot.polling.get();
-        if polling > USER_CODE {
-            self.floor.standing.lock().push(polling);
+        let slot = self.slot.take()?;
+        let shown = &self.floor.slots[slot].polling;
+        if shown.get() > USER_CODE {
+            self.floor.standing.lock().push(shown.get());
         }
-        slot.polling.set(0);
-        self.seat.borrow_mut().take()
+        shown.set(0);
+        let queue = self.queue.borrow_mut().take()?;
+        Some(Seated { slot, queue })
     }
 
     /// Whether this thread is in a poll of a task, or in the drop of its future, by the slot that it runs.
@@ -129,16 +129,25 @@ impl Worker {
         }
     }
 
-    pub(crate) fn sit_down(&self, seat: Seated) {
-        self.slot.set(Some(seat.slot));
-        *self.seat.borrow_mut() = Some(seat);
+    /// A poll of this task has ended, which nobody can see yet: once it is seen, no worker shows the task.
+    #[inline]
+    fn hide_polling(&self, id: Id) {
+        match self.slot() {
+            Some(slot) => self.floor.slots[slot].polling.set(0),
+            None => self.floor.standing.lock().retain(|&standing| standing != id.as_u64()),
+        }
     }
 
-    /// Calls `f` with the seat; `None` while the slot is given away.
+    pub(crate) fn sit_down(&self, seat: Seated) {
+        self.slot.set(Some(seat.slot));
+        *self.queue.borrow_mut() = Some(seat.queue);
+    }
+
+    /// Calls `f` with the slot and the queue; `None` while they are given away.
     #[inline]
-    fn seated<R>(&self, f: impl FnOnce(&Slot, &Seated) -> R) -> Option<R> {
-        let seat = self.seat.borrow();
-        seat.as_ref().map(|seat| f(&self.floor.slots[seat.slot], seat))
+    fn seated<R>(&self, f: impl FnOnce(&Slot, &LocalQueue<Notified>) -> R) -> Option<R> {
+        let queue = self.queue.borrow();
+        Some(f(&self.floor.slots[self.slot()?], queue.as_ref()?))
     }
 
     /// Runs tasks until the runtime is closed or `leave` says so; `leave` is asked whenever a task was run and
@@ -175,12 +184,12 @@ impl Worker {
             self.look_at_timers();
         }
         let injected_first = is_due(&self.until_injector, config.injector_interval);
-        let found = self.seated(|slot, seat| {
+        let found = self.seated(|slot, queue| {
             injected_first
-                .then(|| self.take_injected(&seat.queue))
+                .then(|| self.take_injected(queue))
                 .flatten()
-                .or_else(|| self.take_own(slot, &seat.queue))
-                .or_else(|| self.take_injected(&seat.queue))
+                .or_else(|| self.take_own(slot, queue))
+                .or_else(|| self.take_injected(queue))
         })?;
         if found.is_some() {
             self.stop_searching();
@@ -216,11 +225,12 @@ impl Worker {
             }
             self.is_searching.set(true);
         }
-        let found = self.seated(|_, seat| {
-            let victims = || self.victims(seat.slot);
+        let own = self.slot()?;
+        let found = self.seated(|_, queue| {
+            let victims = || self.victims(own);
             victims()
-                .find_map(|victim| retry(|| victim.stealer.steal_batch_and_pop(&seat.queue)))
-                .or_else(|| self.take_injected(&seat.queue))
+                .find_map(|victim| retry(|| victim.stealer.steal_batch_and_pop(queue)))
+                .or_else(|| self.take_injected(queue))
                 .or_else(|| victims().find_map(|victim| victim.lifo.take()))
         })?;
         if found.is_some() {
@@ -264,6 +274,7 @@ impl Worker {
         // Not before: a task that is set aside is not running.
         let before_poll = || self.show_polling(id.as_u64());
         let after_poll = |task: &Notified| {
+            self.hide_polling(id);
             let (wait_word, yielded) = context::end_of_poll();
             task.set_wait_word(wait_word);
             yielded
@@ -278,39 +289,41 @@ impl Worker {
         self.policy.poll_ended(started);
         if let Some(joiner) = self.settle(id, ran) {
             self.wake_joiner(joiner);
-            self.seated(|_, seat| self.policy.look_again(&self.floor, &seat.queue));
+            self.seated(|_, queue| self.policy.look_again(&self.floor, queue));
         }
     }
 
     /// What follows from the end of a poll. Gives the joiner that is to be woken.
     #[inline]
     fn settle(&self, id: Id, ran: Ran) -> Option<Waker> {
-        let seat = self.seat.borrow();
-        let Some(seat) = seat.as_ref() else { return self.settle_standing(id, ran) };
-        let slot = &self.floor.slots[seat.slot];
-        slot.polling.set(0);
+        let queue = self.queue.borrow();
+        let Some((slot, queue)) = self.slot().zip(queue.as_ref()) else {
+            return self.settle_standing(id, ran);
+        };
+        let slot = &self.floor.slots[slot];
         slot.polls.bump();
         match ran {
             Ran::Left => {}
             Ran::Again(task) => {
-                seat.queue.push(task);
-                self.policy.pushed(&self.floor, &seat.queue);
+                queue.push(task);
+                self.policy.pushed(&self.floor, queue);
             }
             Ran::Done(joiner) => {
+                slot.polling.set(0);
                 slot.done.bump();
                 if joiner.is_some() {
                     return joiner;
                 }
             }
         }
-        self.policy.look_again(&self.floor, &seat.queue);
+        self.policy.look_again(&self.floor, queue);
         None
     }
 
     /// The same after the poll gave the slot away.
     #[cold]
     fn settle_standing(&self, id: Id, ran: Ran) -> Option<Waker> {
-        self.floor.standing.lock().retain(|&standing| standing != id.as_u64());
+        self.hide_polling(id);
         match ran {
             Ran::Left => None,
             Ran::Again(task) => {
@@ -338,15 +351,15 @@ impl Worker {
 
     /// A task was woken or spawned on this thread.
     pub(crate) fn schedule(&self, task: Notified) {
-        let seat = self.seat.borrow();
-        let Some(Seated { slot, queue }) = seat.as_ref() else { return self.floor.inject(task) };
+        let queue = self.queue.borrow();
+        let Some((slot, queue)) = self.slot().zip(queue.as_ref()) else { return self.floor.inject(task) };
         if self.batching.get() {
             return queue.push(task);
         }
         if self.joining.get() && !queue.is_empty() {
             queue.push(task);
         } else {
-            let Some(displaced) = self.floor.slots[*slot].lifo.put(task) else { return };
+            let Some(displaced) = self.floor.slots[slot].lifo.put(task) else { return };
             queue.push(displaced);
         }
         self.policy.pushed(&self.floor, queue);
@@ -380,7 +393,7 @@ impl Worker {
     /// How many due timers of a wheel are fired at a look. With a crowd in the queue there is no hurry: they would
     /// go behind it, and be out of the cache when their turn comes. A few, that one which fires alone goes first.
     fn timers_at_once(&self) -> usize {
-        let queued = self.seated(|_, seat| seat.queue.len()).unwrap_or(0);
+        let queued = self.seated(|_, queue| queue.len()).unwrap_or(0);
         if queued < FIRE_MAX { FIRE_MAX } else { FIRE_MAX_IN_CROWD }
     }
 
@@ -431,7 +444,7 @@ impl Worker {
             }
             self.floor.wake_own(&mut wakers);
             self.batching.set(false);
-            self.seated(|_, seat| self.policy.batch_pushed(&self.floor, &seat.queue));
+            self.seated(|_, queue| self.policy.batch_pushed(&self.floor, queue));
         }
         if !wakers.is_empty() {
             self.as_user_code(|| wakers.drain(..).for_each(|waker| self.floor.wake_foreign(waker)));
@@ -503,7 +516,7 @@ pub(crate) enum Moment {
 
 /// Counts one down; every `interval` times it is due.
 #[inline]
-fn is_due(left: &Cell<u32>, interval: u32) -> bool {
+pub(crate) fn is_due(left: &Cell<u32>, interval: u32) -> bool {
     let due = left.get() <= 1;
     left.set(if due { interval } else { left.get() - 1 });
     due

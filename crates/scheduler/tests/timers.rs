@@ -23,7 +23,7 @@ fn counting() -> (Arc<CountingWaker>, Waker) {
 /// Fires what is due and wakes it, as the scheduler does.
 fn turn(wheels: &Wheels, wheel: usize, now: u64) -> usize {
     let mut wakers = Vec::new();
-    let fired = wheels.fire_due(wheel, now, &mut wakers);
+    let fired = wheels.fire_due(wheel, now, FIRE_MAX, &mut wakers);
     assert_eq!(fired, wakers.len());
     wakers.into_iter().for_each(Waker::wake);
     fired

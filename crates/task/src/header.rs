@@ -34,6 +34,11 @@ impl Id {
         Self(header.addr())
     }
 
+    /// From the number that [`as_u64`](Self::as_u64) gave; `None` for 0, which is no task's.
+    pub fn from_u64(number: u64) -> Option<Self> {
+        NonZero::new(number as usize).map(Self)
+    }
+
     /// As a number.
     pub fn as_u64(self) -> u64 {
         self.0.get() as u64

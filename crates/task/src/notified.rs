@@ -65,10 +65,10 @@ impl Notified {
     }
 
     /// Polls or cancels the task and settles what follows. `before_poll` is called if user code will run, in a poll or in
-    /// the drop of the future. `after_poll` is called between a poll that returned Pending and the transition that may
+    /// the drop of the future; for a task that is aborted during its poll, twice. `after_poll` is called between a poll that returned Pending and the transition that may
     /// give the task away, with a way to set its wait word; when it returns true, the task yielded: it stays ready
     /// without touching the state word. A panic of the future becomes its output.
-    pub fn run(self, before_poll: impl FnOnce(), after_poll: impl FnOnce(&Self) -> bool) -> Ran {
+    pub fn run(self, before_poll: impl Fn(), after_poll: impl FnOnce(&Self) -> bool) -> Ran {
         match self.header().state.start_poll() {
             StartAction::Held => Ran::Left,
             StartAction::Cancel => {
@@ -88,7 +88,7 @@ impl Notified {
                 if after_poll(&self) {
                     return Ran::Again(self);
                 }
-                self.end_poll()
+                self.end_poll(before_poll)
             }
         }
     }
@@ -100,12 +100,15 @@ impl Notified {
         self.complete()
     }
 
-    fn end_poll(self) -> Ran {
+    fn end_poll(self, before_drop: impl Fn()) -> Ran {
         let cell = self.cell;
         match self.header().state.end_poll() {
             EndAction::Idle | EndAction::Held => Ran::Left,
             EndAction::Reschedule => Ran::Again(self),
-            EndAction::Cancel => self.cancel(),
+            EndAction::Cancel => {
+                before_drop();
+                self.cancel()
+            }
             EndAction::Orphaned => {
                 // SAFETY: the action gave us a pin.
                 unsafe { note_orphan_and_unpin(cell) };

@@ -45,7 +45,7 @@ pub struct Wheel<E> {
     present: u64,
     /// Per level, a bit for each bucket that is not empty.
     occupied: [u64; LEVELS],
-    /// `DUE + 1` of them.
+    /// `DUE + 1` of them, made for the first entry: most slots of most runtimes never have one.
     buckets: Box<[Bucket<E>]>,
     slab: Slab,
 }
@@ -59,12 +59,7 @@ impl<E> Default for Wheel<E> {
 impl<E> Wheel<E> {
     /// An empty wheel at time 0.
     pub fn new() -> Self {
-        Self {
-            present: 0,
-            occupied: [0; LEVELS],
-            buckets: (0..=DUE).map(|_| Bucket::new()).collect(),
-            slab: Slab::new(),
-        }
+        Self { present: 0, occupied: [0; LEVELS], buckets: Box::default(), slab: Slab::new() }
     }
 
     /// How many entries it holds.
@@ -88,6 +83,9 @@ impl<E> Wheel<E> {
     /// # Panics
     /// If it holds 2^32 − 1 entries.
     pub fn insert(&mut self, deadline: u64, entry: E) -> TimerKey {
+        if self.buckets.is_empty() {
+            self.buckets = (0..=DUE).map(|_| Bucket::new()).collect();
+        }
         let tick = tick_at_or_after(deadline);
         let number = self.bucket_of(tick);
         let key = self.slab.insert(number as u16, self.buckets[number].next_position());
@@ -132,7 +130,7 @@ impl<E> Wheel<E> {
         // Not back: another thread may have advanced it with a later reading of the clock.
         let target = (now >> TICK_BITS).min(LAST_TICK - 1).max(self.present);
         let mut shown = 0;
-        loop {
+        while !self.is_empty() {
             while !self.buckets[DUE].is_empty() {
                 if shown == limit {
                     return shown;
@@ -157,7 +155,7 @@ impl<E> Wheel<E> {
     /// When [`advance`](Self::advance) next has something to show: at or before the tick of the earliest
     /// entry; exactly there unless an entry filed close to it was removed. `u64::MAX` if it is empty.
     pub fn next_deadline(&self) -> u64 {
-        if !self.buckets[DUE].is_empty() {
+        if self.buckets.get(DUE).is_some_and(|due| !due.is_empty()) {
             return self.present << TICK_BITS;
         }
         self.earliest_bucket().map_or(NONE, |(number, _)| self.buckets[number].earliest() << TICK_BITS)

@@ -13,8 +13,7 @@ use super::slab::TimerKey;
 use super::wheel::Wheel;
 
 /// Timers of a wheel that one turn looks at: it bounds the number of tasks made ready before any of them runs. What they
-/// need is still in the core's cache when the
-/// last of them runs.
+/// need is still in the core's cache when the last of them runs.
 pub const FIRE_MAX: usize = 256;
 
 type EntryWheel = Wheel<Arc<TimerEntry>>;
@@ -73,24 +72,20 @@ impl Wheels {
     /// Turns one wheel: drops what other threads have cancelled, files again what was postponed, and moves
     /// the wakers of what is due at `now` to `wakers`. Returns how many it appended.
     ///
-    /// The caller wakes them when it holds no lock. One call looks at [`FIRE_MAX`] timers at most; if more
-    /// are due, [`is_due`](Self::is_due) still says so. Costs two loads if there is nothing to do.
+    /// The caller wakes them when it holds no lock. One call looks at `limit` timers at most; if more are due,
+    /// [`is_due`](Self::is_due) still says so. Costs two loads if there is nothing to do.
     ///
     /// # Panics
     /// If `wheel` is no wheel's index.
-    pub fn fire_due(&self, wheel: usize, now: u64, wakers: &mut Vec<Waker>) -> usize {
-        self.fire_some(wheel, now, FIRE_MAX, wakers)
-    }
-
-    /// Turns every wheel, as [`fire_due`](Self::fire_due) does one, and looks at `limit` timers of each at most.
-    pub fn fire_all_due(&self, now: u64, limit: usize, wakers: &mut Vec<Waker>) -> usize {
-        (0..self.wheels.len()).map(|wheel| self.fire_some(wheel, now, limit, wakers)).sum()
-    }
-
-    fn fire_some(&self, wheel: usize, now: u64, limit: usize, wakers: &mut Vec<Waker>) -> usize {
+    pub fn fire_due(&self, wheel: usize, now: u64, limit: usize, wakers: &mut Vec<Waker>) -> usize {
         let before = wakers.len();
         self.wheels[wheel].turn(now, limit, |waker| wakers.push(waker));
         wakers.len() - before
+    }
+
+    /// Turns every wheel, as [`fire_due`](Self::fire_due) does one.
+    pub fn fire_all_due(&self, now: u64, limit: usize, wakers: &mut Vec<Waker>) -> usize {
+        (0..self.wheels.len()).map(|wheel| self.fire_due(wheel, now, limit, wakers)).sum()
     }
 
     /// Whether the wheel had something due at `now` when looked at: one load.
