@@ -3,7 +3,8 @@
 mod support;
 
 use shopfloor_protocol::sync::{Condvar, Mutex};
-use shopfloor_scheduler::{Config, Driver, Flavor, Scheduler, block_in_place, yield_now};
+use shopfloor_scheduler::{Config, Driver, Flavor, JoinHandle, Scheduler, block_in_place, yield_now};
+use std::future::pending;
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::task::Waker;
@@ -139,29 +140,56 @@ fn a_poll_that_does_not_end_is_reported_on_every_kind_of_runtime() {
     }
 }
 
-#[test]
-fn a_drop_of_an_aborted_future_that_blocks_is_reported_and_silences_nobody() {
-    struct BlocksInDrop(mpsc::Receiver<()>);
-    impl Drop for BlocksInDrop {
-        fn drop(&mut self) {
-            // An error means that the test let go by dropping its end.
-            let _ = self.0.recv();
-        }
+struct BlocksInDrop(mpsc::Receiver<()>);
+
+impl Drop for BlocksInDrop {
+    fn drop(&mut self) {
+        // An error means that the test let go by dropping its end.
+        let _ = self.0.recv();
     }
+}
+
+/// Of a task whose future blocks when it is dropped: the drop is reported, and the only worker is replaced.
+fn drop_that_blocks_silences_nobody(abort: impl FnOnce(&Scheduler, BlocksInDrop) -> JoinHandle<()>) {
     let runtime = runtime(1);
     let (let_go, wait) = mpsc::channel();
-    let blocks = BlocksInDrop(wait);
-    let task = runtime.spawn(async move {
-        let _blocks = blocks;
-        std::future::pending::<()>().await;
-    });
-    task.abort();
+    let task = abort(&runtime, BlocksInDrop(wait));
     while runtime.handle().metrics().stalls == 0 {
         thread::yield_now();
     }
     assert_eq!(runtime.block_on(runtime.spawn(async { 7 })).expect("a stand-in runs it"), 7);
     drop(let_go);
     assert!(runtime.block_on(task).expect_err("it was aborted").is_cancelled());
+}
+
+#[test]
+fn a_drop_of_an_aborted_future_that_blocks_is_reported_and_silences_nobody() {
+    drop_that_blocks_silences_nobody(|runtime, blocks| {
+        let task = runtime.spawn(async move {
+            let _blocks = blocks;
+            pending::<()>().await;
+        });
+        task.abort();
+        task
+    });
+}
+
+#[test]
+fn a_drop_of_a_future_that_was_aborted_during_its_poll_is_reported_too() {
+    drop_that_blocks_silences_nobody(|runtime, blocks| {
+        let (polls, is_polled) = mpsc::channel();
+        let (end_poll, wait) = mpsc::channel::<()>();
+        let task = runtime.spawn(async move {
+            let _blocks = blocks;
+            polls.send(()).expect("the test waits for it");
+            wait.recv().expect_err("nothing is sent");
+            pending::<()>().await;
+        });
+        is_polled.recv().expect("the task runs");
+        task.abort();
+        drop(end_poll);
+        task
+    });
 }
 
 #[test]
