@@ -99,8 +99,10 @@ impl TaskRef {
 
     /// Continues the task. Idempotent. Returns the state it found.
     pub fn resume(&self) -> State {
+        // What the workers show is looked up first: once it is resumed, one may poll it.
+        let before = self.state();
         let (found, action) = self.header().state.resume();
-        let found = self.show(found);
+        let found = Self::named(found, || before == State::Running);
         self.discharge(action);
         found
     }
@@ -114,13 +116,17 @@ impl TaskRef {
     /// What the word says; for a task that is ready or running, what the workers show.
     fn show(&self, word: Snapshot) -> State {
         // SAFETY: the pin is ours, and the task was not done, so it was not refused.
-        let polled = || unsafe { (self.header().vtable.is_polling)(self.cell) };
+        Self::named(word, || unsafe { (self.header().vtable.is_polling)(self.cell) })
+    }
+
+    /// The state that is shown for the word of a task; `is_polling` is asked if that matters.
+    fn named(word: Snapshot, is_polling: impl Fn() -> bool) -> State {
         match word.phase() {
             Phase::Done => State::Done,
             Phase::Waiting => State::Waiting,
-            Phase::Suspended { at_rest: false } if polled() => State::Running,
+            Phase::Suspended { at_rest: false } if is_polling() => State::Running,
             Phase::Suspended { .. } => State::Suspended,
-            Phase::ReadyOrRunning if polled() => State::Running,
+            Phase::ReadyOrRunning if is_polling() => State::Running,
             Phase::ReadyOrRunning => State::Ready,
         }
     }
