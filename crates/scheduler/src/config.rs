@@ -3,16 +3,17 @@
 use crate::blocking::{NameHook, ThreadHook};
 use crate::spin_policy::SPIN;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Polls between two looks at the driver and the timers by a worker that has work: an event waits for at
-/// most this many polls.
+/// Polls between two looks at the driver and the timers by a worker that has work.
 pub const EVENT_INTERVAL: u32 = 61;
-/// The same in time, for a worker whose polls are long. Some turns of the driver per batch of events keep the queue from
-/// ever running empty, so that a second worker is woken for work that one does; see docs/DECISIONS.md.
-pub const EVENT_TIME: Duration = Duration::from_micros(400);
-/// The time between two looks at the timers.
+/// The time between two looks at the driver. A look is a system call, which is dear beside the shortest polls; and with
+/// looks more often than at the longest, the queue would never run empty, so that a second worker would be woken for work
+/// that one does. See docs/DECISIONS.md.
+pub const EVENT_TIME: RangeInclusive<Duration> = Duration::from_micros(20)..=Duration::from_micros(400);
+/// The time between two looks at the timers, at most.
 pub const TIMER_TIME: Duration = Duration::from_micros(50);
 /// Polls between two looks at the injector by a worker that has work.
 pub const INJECTOR_INTERVAL: u32 = 31;
@@ -43,12 +44,13 @@ pub struct Config {
     pub thread_name: NameHook,
     /// Bytes of stack for each thread; `None` is std's default.
     pub stack_size: Option<usize>,
-    /// Polls between two looks at the driver by a worker that has work.
+    /// Polls between two looks at the driver and the timers by a worker that has work.
     pub event_interval: u32,
-    /// It looks earlier if that many polls take longer than this by the length of the last ones, after each poll at
-    /// most.
-    pub event_time: Duration,
-    /// The same for the timers alone.
+    /// The time between two looks at the driver: it is not looked at after that many polls if they have taken less than
+    /// the start, and earlier if they take more than the end.
+    pub event_time: RangeInclusive<Duration>,
+    /// The timers are looked at earlier if that many polls take longer than this by the length of the last ones, after each
+    /// poll at most.
     pub timer_time: Duration,
     /// Polls between two looks at the injector by a worker that has work.
     pub injector_interval: u32,

@@ -34,8 +34,6 @@ const DEFER_NS: u64 = 50_000;
 const DEFER_BATCH_NS: u64 = 200_000;
 /// A batch that will take this long does not wait for that: it would in any case.
 const LONG_BATCH_NS: u64 = 2 * DEFER_BATCH_NS;
-/// One in so many polls is timed: reading the clock twice costs as much as a short poll.
-const SAMPLE_INTERVAL: u32 = 32;
 /// One in so many polls looks at the clock while a wake is deferred.
 const LOOK_INTERVAL: u32 = 4;
 /// The weight of the newest sample is one in so many.
@@ -43,7 +41,8 @@ const SMOOTHING: u64 = 8;
 
 #[derive(Debug)]
 pub(crate) struct WakePolicy {
-    polls: Cell<u32>,
+    /// Polls that ended while a wake was deferred.
+    deferred_polls: Cell<u32>,
     /// Smoothed length of a poll. Starts where one waiting task justifies a wake, so that a runtime that
     /// knows nothing yet spreads its work.
     poll_ns: Cell<u64>,
@@ -55,14 +54,10 @@ pub(crate) struct WakePolicy {
     relied_on_searcher: Cell<bool>,
 }
 
-/// A poll under way; holds its start if it is one that is timed.
-#[derive(Debug)]
-pub(crate) struct Timed(Option<Instant>);
-
 impl WakePolicy {
     pub(crate) fn new() -> Self {
         Self {
-            polls: Cell::new(0),
+            deferred_polls: Cell::new(0),
             poll_ns: Cell::new(WAKE_COST_NS),
             wake_ns: Cell::new(WAKE_COST_NS),
             due: Cell::new(None),
@@ -70,16 +65,9 @@ impl WakePolicy {
         }
     }
 
-    pub(crate) fn poll_started(&self) -> Timed {
-        let polls = self.polls.get().wrapping_add(1);
-        self.polls.set(polls);
-        Timed(polls.is_multiple_of(SAMPLE_INTERVAL).then(Instant::now))
-    }
-
-    pub(crate) fn poll_ended(&self, timed: Timed) {
-        if let Timed(Some(start)) = timed {
-            smooth(&self.poll_ns, nanoseconds_since(start));
-        }
+    /// Some polls are timed: reading the clock twice costs as much as a short poll.
+    pub(crate) fn learn_poll_length(&self, sample: u64) {
+        smooth(&self.poll_ns, sample);
     }
 
     /// How many polls take about as long as `time`.
@@ -154,7 +142,9 @@ impl WakePolicy {
 
     /// Short polls need not read the clock after each.
     fn is_worth_a_look(&self) -> bool {
-        self.poll_ns.get() > self.wake_ns.get() || self.polls.get().is_multiple_of(LOOK_INTERVAL)
+        let polls = self.deferred_polls.get().wrapping_add(1);
+        self.deferred_polls.set(polls);
+        self.poll_ns.get() > self.wake_ns.get() || polls.is_multiple_of(LOOK_INTERVAL)
     }
 
     /// Wakes somebody, and takes the time if anybody was woken.

@@ -1,14 +1,14 @@
 //! A worker: one thread running one slot. This file is the scheduler as one worker sees it.
 //!
 //! ```text
-//! next task:  (every N polls: the driver, the timers, the injector first)
+//! next task:  (every N polls: the timers, the driver; the injector first)
 //!             LIFO slot (a few in a row) → local queue → injector → steal → park
 //! ```
 //!
 //! What is in here belongs to the thread; what others may touch is in its [`Slot`].
 
 use crate::blocking::ThreadHook;
-use crate::config::{INJECTOR_BATCH, LIFO_STREAK_MAX};
+use crate::config::{Config, INJECTOR_BATCH, LIFO_STREAK_MAX};
 use crate::context;
 use crate::coop;
 use crate::floor::{Floor, is_own};
@@ -40,10 +40,14 @@ pub(crate) struct Worker {
     queue: RefCell<Option<LocalQueue<Notified>>>,
     pub(crate) policy: WakePolicy,
     spin_policy: SpinPolicy,
-    /// Polls until the next look at driver and timers, at the timers alone, and until the injector goes first.
+    /// Polls until the next look around, and until the injector goes first.
     until_look: Cell<u32>,
-    until_timers: Cell<u32>,
     until_injector: Cell<u32>,
+    /// Polls between the last look around and the next one; and of those before, since they have reached an event interval.
+    look_interval: Cell<u32>,
+    polls_before: Cell<u32>,
+    /// When the driver was last looked at, on the runtime's clock.
+    driver_looked_at: Cell<u64>,
     lifo_streak: Cell<u32>,
     is_searching: Cell<bool>,
     /// What is scheduled now is woken by a completion.
@@ -74,8 +78,9 @@ pub(crate) struct Seated {
 impl Worker {
     pub(crate) fn new(floor: Arc<Floor>, seat: Seated) -> Rc<Self> {
         let random = Cell::new(seat.slot as u32 + 1);
-        let until_look = Cell::new(floor.config.event_interval);
+        let look_interval = Cell::new(floor.config.event_interval);
         let until_injector = Cell::new(floor.config.injector_interval);
+        let driver_looked_at = Cell::new(floor.clock.now());
         let handle = Arc::new(Handle { floor: Arc::clone(&floor) });
         Rc::new(Self {
             floor,
@@ -84,9 +89,11 @@ impl Worker {
             queue: RefCell::new(Some(seat.queue)),
             policy: WakePolicy::new(),
             spin_policy: SpinPolicy::new(),
-            until_timers: until_look.clone(),
-            until_look,
+            until_look: look_interval.clone(),
             until_injector,
+            look_interval,
+            polls_before: Cell::new(0),
+            driver_looked_at,
             lifo_streak: Cell::new(0),
             is_searching: Cell::new(false),
             joining: Cell::new(false),
@@ -160,10 +167,16 @@ impl Worker {
 
     fn work_outside_tasks(&self, mut leave: impl FnMut(&Self, Moment) -> bool) {
         while self.floor.lifecycle.phase() != RuntimePhase::Closed {
+            let is_due = is_due(&self.until_look, self.look_interval.get());
+            // The poll that follows is timed from here.
+            let looked_at = is_due.then(|| self.look_around());
             let task = self.next_task();
             let moment = if task.is_some() { Moment::Ran } else { Moment::Starved };
             if let Some(task) = task {
                 self.run(task);
+                if let Some(start) = looked_at {
+                    self.policy.learn_poll_length(self.floor.clock.now().saturating_sub(start));
+                }
             }
             // Asked in one place, so that it is compiled into the loop.
             if leave(self, moment) {
@@ -177,13 +190,7 @@ impl Worker {
 
     #[inline]
     fn next_task(&self) -> Option<Notified> {
-        let config = &self.floor.config;
-        if is_due(&self.until_look, config.event_interval) {
-            self.look_around();
-        } else if is_due(&self.until_timers, config.event_interval) {
-            self.look_at_timers();
-        }
-        let injected_first = is_due(&self.until_injector, config.injector_interval);
+        let injected_first = is_due(&self.until_injector, self.floor.config.injector_interval);
         let found = self.seated(|slot, queue| {
             injected_first
                 .then(|| self.take_injected(queue))
@@ -279,14 +286,12 @@ impl Worker {
             task.set_wait_word(wait_word);
             yielded
         };
-        let started = self.policy.poll_started();
         // No guard ends them: what a task throws ends inside.
         context::start_task(id);
         coop::start_poll();
         let ran = task.run(before_poll, after_poll);
         coop::end_poll();
         context::end_task();
-        self.policy.poll_ended(started);
         if let Some(joiner) = self.settle(id, ran) {
             self.wake_joiner(joiner);
             self.seated(|_, queue| self.policy.look_again(&self.floor, queue));
@@ -366,28 +371,34 @@ impl Worker {
     }
 
     /// What a busy worker does every few dozen polls, or more often if they are long, so that events and timers do
-    /// not wait for it to starve.
+    /// not wait for it to starve. The driver, which costs a system call, has its turn at some of these looks. Returns what
+    /// the clock says at its end.
     #[cold]
-    fn look_around(&self) {
+    fn look_around(&self) -> u64 {
+        let Config { event_interval, event_time, .. } = &self.floor.config;
+        let polls = self.polls_before.get() + self.look_interval.get();
+        let is_turn = polls >= *event_interval;
+        self.polls_before.set(if is_turn { 0 } else { polls });
+        let now = self.floor.clock.now();
+        let since = Duration::from_nanos(now.saturating_sub(self.driver_looked_at.get()));
+        let is_turn = since >= if is_turn { *event_time.start() } else { *event_time.end() };
         let mut wakers = self.wakers.take();
-        if let Some(turning) = self.floor.driver_token.try_take() {
-            self.turn(Some(Duration::ZERO), &mut wakers);
-            drop(turning);
+        if is_turn {
+            self.driver_looked_at.set(now);
+            if let Some(turning) = self.floor.driver_token.try_take() {
+                self.turn(Some(Duration::ZERO), &mut wakers);
+                drop(turning);
+            }
         }
         let of_driver = wakers.len();
-        self.floor.timers.fire_all_due(self.floor.clock.now(), self.timers_at_once(), &mut wakers);
+        self.floor.timers.fire_all_due(now, self.timers_at_once(), &mut wakers);
+        let took_time = is_turn || !wakers.is_empty();
         self.wake_batch(wakers, of_driver);
         self.report_driver_error();
-        self.has_looked_around();
-    }
-
-    /// The same without the driver, more often: it costs no system call, and what is due is late already.
-    #[cold]
-    fn look_at_timers(&self) {
-        let mut wakers = self.wakers.take();
-        self.floor.timers.fire_all_due(self.floor.clock.now(), self.timers_at_once(), &mut wakers);
-        self.wake_batch(wakers, 0);
-        self.until_timers.set(self.polls_in(self.floor.config.timer_time));
+        let next = self.policy.polls_in(self.floor.config.timer_time.min(*event_time.end()));
+        self.look_interval.set(next.clamp(1, *event_interval));
+        self.until_look.set(self.look_interval.get());
+        if took_time { self.floor.clock.now() } else { now }
     }
 
     /// How many due timers of a wheel are fired at a look. With a crowd in the queue there is no hurry: they would
@@ -395,16 +406,6 @@ impl Worker {
     fn timers_at_once(&self) -> usize {
         let queued = self.seated(|_, queue| queue.len()).unwrap_or(0);
         if queued < FIRE_MAX { FIRE_MAX } else { FIRE_MAX_IN_CROWD }
-    }
-
-    /// The driver and the timers are looked at again after as many polls as usually take the times for that.
-    fn has_looked_around(&self) {
-        self.until_look.set(self.polls_in(self.floor.config.event_time));
-        self.until_timers.set(self.polls_in(self.floor.config.timer_time));
-    }
-
-    fn polls_in(&self, time: Duration) -> u32 {
-        self.policy.polls_in(time).clamp(1, self.floor.config.event_interval)
     }
 
     /// One turn of the driver, by the holder of its token. False: it failed, which is to be reported when the token
@@ -466,9 +467,11 @@ impl Worker {
         self.is_searching.set(searching);
         floor.foreman.worker_left_park();
         let of_driver = wakers.len();
-        floor.timers.fire_all_due(floor.clock.now(), FIRE_MAX, &mut wakers);
+        let now = floor.clock.now();
+        self.driver_looked_at.set(now);
+        self.polls_before.set(0);
+        floor.timers.fire_all_due(now, FIRE_MAX, &mut wakers);
         self.wake_batch(wakers, of_driver);
-        self.has_looked_around();
         self.report_driver_error();
         self.run_hook(&floor.config.on_thread_unpark, "the unpark hook");
     }

@@ -285,10 +285,10 @@ fn longest_wait(runtime: &Scheduler, mut arm: impl FnMut(&Waker) + Send + 'stati
 
 const BUSY: usize = 8;
 
-/// Settings by which polls count as short, however long they take here.
+/// Settings by which polls are counted, however long they take here.
 fn short_polls() -> Config {
     let mut config = Config::new(Flavor::CurrentThread, 1);
-    config.event_time = Duration::MAX;
+    config.event_time = Duration::ZERO..=Duration::MAX;
     config.timer_time = Duration::MAX;
     config
 }
@@ -319,7 +319,7 @@ fn a_timer_behind_busy_tasks_waits_for_an_event_interval_and_the_queue() {
 #[test]
 fn an_event_waits_for_the_queue_alone_behind_long_polls() {
     let mut config = short_polls();
-    config.event_time = Duration::ZERO;
+    config.event_time = Duration::ZERO..=Duration::ZERO;
     let driver = Arc::new(LoadedDriver::default());
     let runtime = Scheduler::start(config, Arc::clone(&driver) as _).expect("it starts no thread");
     let longest = longest_wait(&runtime, move |waker| driver.0.lock().push(waker.clone()));

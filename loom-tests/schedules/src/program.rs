@@ -169,6 +169,7 @@ pub(crate) fn run(mix: &Mix) {
 fn start() -> Scheduler {
     let mut config = Config::new(Flavor::MultiThread, 4 + below(5) as usize);
     config.event_interval = 1 + below(12) as u32;
+    config.event_time = Duration::from_micros(20 * below(2))..=*config.event_time.end();
     config.injector_interval = 1 + below(12) as u32;
     config.blocking_threads = 1 + below(3) as usize;
     config.blocking_keep_alive = Duration::from_micros(below(2_000));

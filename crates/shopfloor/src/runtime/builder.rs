@@ -157,8 +157,8 @@ impl Builder {
         self
     }
 
-    /// Polls between two looks at the driver and the timers by a worker that has tasks, at most: 61, unless told
-    /// otherwise. A worker whose polls are long looks more often.
+    /// Polls between two looks at the driver and the timers by a worker that has tasks: 61, unless told otherwise. A worker
+    /// whose polls are long looks more often, and at the driver, which costs a system call, not before 20 µs have passed.
     ///
     /// # Panics
     /// If `polls` is 0.
