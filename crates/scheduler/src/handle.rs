@@ -8,7 +8,6 @@ use crate::driver::Driver;
 use crate::floor::Floor;
 use crate::join_handle::JoinHandle;
 use crate::timer::{Clock, Wheels};
-use crate::wait::WaitReason;
 use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_task::{Kind, Unlisted, new_task};
 use std::any::Any;
@@ -42,7 +41,7 @@ where
     // SAFETY: the future and its output are `Send`.
     let (task, join) = unsafe { new_task(Kind::Async, Location::caller(), future) };
     list_here(task);
-    JoinHandle::new(join, WaitReason::Join)
+    JoinHandle::new(join)
 }
 
 /// Lists a task on the runtime that this thread is inside of. Apart from [`spawn`], of which each future has its own.
@@ -149,7 +148,7 @@ impl Handle {
         // SAFETY: by the contract.
         let (task, join) = unsafe { new_task(Kind::Async, Location::caller(), future) };
         self.floor.spawn(task);
-        JoinHandle::new(join, WaitReason::Join)
+        JoinHandle::new(join)
     }
 
     /// Runs a closure that may block on a thread of the blocking pool.
@@ -166,7 +165,7 @@ impl Handle {
         // SAFETY: the closure and its result are `Send`, so the future is.
         let (task, join) = unsafe { new_task(Kind::Blocking, Location::caller(), future) };
         blocking_job::spawn(&self.floor, task);
-        JoinHandle::new(join, WaitReason::Blocking)
+        JoinHandle::new(join)
     }
 
     /// Runs a future on this thread, inside the runtime, without driving it: on a current-thread runtime,

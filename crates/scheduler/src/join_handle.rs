@@ -2,7 +2,7 @@
 
 use crate::coop;
 use crate::wait::{self, WaitReason};
-use shopfloor_task::{Id, Join, JoinError, State, TaskRef};
+use shopfloor_task::{Id, Join, JoinError, Kind, State, TaskRef};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
@@ -17,7 +17,6 @@ use std::task::{Context, Poll, ready};
 /// returned it.
 pub struct JoinHandle<T> {
     join: Join<T>,
-    reason: WaitReason,
 }
 
 /// Controls a task without a right to its output.
@@ -27,8 +26,8 @@ pub struct AbortHandle {
 }
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(join: Join<T>, reason: WaitReason) -> Self {
-        Self { join, reason }
+    pub(crate) fn new(join: Join<T>) -> Self {
+        Self { join }
     }
 
     /// The task's name among all that are alive.
@@ -135,7 +134,10 @@ impl<T> Future for JoinHandle<T> {
         if polled.is_ready() {
             unit.made_progress();
         } else {
-            wait::note(self.reason);
+            wait::note(match self.join.kind() {
+                Kind::Async => WaitReason::Join,
+                Kind::Blocking => WaitReason::Blocking,
+            });
         }
         polled
     }

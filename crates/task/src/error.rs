@@ -15,12 +15,17 @@ pub(crate) enum Failure {
 
 impl Failure {
     pub(crate) fn into_error(self, id: Id) -> JoinError {
-        JoinError { id, failure: self }
+        JoinError { reason: Box::new(Reason { id, failure: self }) }
     }
 }
 
 /// The error of a join handle: the task was aborted, or it panicked.
 pub struct JoinError {
+    /// In a box: results of tasks are copied more often than one of them is an error.
+    reason: Box<Reason>,
+}
+
+struct Reason {
     id: Id,
     failure: Failure,
 }
@@ -32,17 +37,17 @@ unsafe impl Sync for JoinError {}
 impl JoinError {
     /// The task that has no output.
     pub fn id(&self) -> Id {
-        self.id
+        self.reason.id
     }
 
     /// Whether the task was aborted, or its runtime shut down, before it completed.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.failure, Failure::Cancelled)
+        matches!(self.reason.failure, Failure::Cancelled)
     }
 
     /// Whether the future panicked, in its poll or in its drop.
     pub fn is_panic(&self) -> bool {
-        matches!(self.failure, Failure::Panicked(_))
+        matches!(self.reason.failure, Failure::Panicked(_))
     }
 
     /// The payload of the panic, to resume it with [`std::panic::resume_unwind`].
@@ -59,14 +64,15 @@ impl JoinError {
     /// # Errors
     /// Gives the error back if the task did not panic.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
-        match self.failure {
+        let Reason { id, failure } = *self.reason;
+        match failure {
             Failure::Panicked(payload) => Ok(payload),
-            Failure::Cancelled => Err(self),
+            Failure::Cancelled => Err(failure.into_error(id)),
         }
     }
 
     fn message(&self) -> Option<&str> {
-        let Failure::Panicked(payload) = &self.failure else { return None };
+        let Failure::Panicked(payload) = &self.reason.failure else { return None };
         payload.downcast_ref::<&'static str>().copied().or_else(|| {
             let message: &String = payload.downcast_ref()?;
             Some(message)
@@ -76,21 +82,21 @@ impl JoinError {
 
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.failure, self.message()) {
-            (Failure::Cancelled, _) => write!(f, "task {} was cancelled", self.id),
+        match (&self.reason.failure, self.message()) {
+            (Failure::Cancelled, _) => write!(f, "task {} was cancelled", self.id()),
             (Failure::Panicked(_), Some(message)) => {
-                write!(f, "task {} panicked with message {message:?}", self.id)
+                write!(f, "task {} panicked with message {message:?}", self.id())
             }
-            (Failure::Panicked(_), None) => write!(f, "task {} panicked", self.id),
+            (Failure::Panicked(_), None) => write!(f, "task {} panicked", self.id()),
         }
     }
 }
 
 impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.failure, self.message()) {
-            (Failure::Cancelled, _) => write!(f, "JoinError::Cancelled({:?})", self.id),
-            (Failure::Panicked(_), message) => write!(f, "JoinError::Panic({:?}, {message:?})", self.id),
+        match (&self.reason.failure, self.message()) {
+            (Failure::Cancelled, _) => write!(f, "JoinError::Cancelled({:?})", self.id()),
+            (Failure::Panicked(_), message) => write!(f, "JoinError::Panic({:?}, {message:?})", self.id()),
         }
     }
 }
@@ -112,5 +118,10 @@ mod tests {
     fn a_join_error_travels_inside_other_errors() {
         fn accept<E: std::error::Error + Send + Sync + 'static>() {}
         accept::<JoinError>();
+    }
+
+    #[test]
+    fn a_result_without_a_value_is_one_word() {
+        assert_eq!(size_of::<Result<(), JoinError>>(), size_of::<usize>());
     }
 }

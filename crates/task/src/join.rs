@@ -1,13 +1,14 @@
 //! The right to a task's output.
 
 use crate::error::JoinError;
-use crate::header::{Header, Id};
+use crate::header::{Header, Id, Kind};
 use crate::host::Mishap;
 use crate::stage;
 use crate::task_ref::TaskRef;
 use shopfloor_protocol::task_state::JoinDropAction;
 use std::fmt;
 use std::marker::PhantomData;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -19,11 +20,14 @@ pub struct Join<T> {
     _output: PhantomData<T>,
 }
 
-/// JOIN_INTEREST of a cell: all of a join handle but the type of the output.
+/// JOIN_INTEREST of a cell: all of a join handle but the type of the output. One word, so that handles are cheap to move.
 struct JoinInterest {
-    cell: NonNull<Header>,
-    consumed: bool,
+    /// The address of the cell; its lowest bit, which is free, says that the output has been taken.
+    tagged: NonNull<Header>,
 }
+
+const CONSUMED: usize = 1;
+const _: () = assert!(align_of::<Header>() > CONSUMED);
 
 // SAFETY: what moves with it is the right to an output of type `T` (taken or dropped on the new thread), and
 // a reference to the header, which is shared by all threads anyway.
@@ -37,12 +41,17 @@ impl<T> Join<T> {
     /// # Safety
     /// JOIN_INTEREST of the cell stands for this value alone, and its output is a `T`.
     pub(crate) unsafe fn new(cell: NonNull<Header>) -> Self {
-        Self { interest: JoinInterest { cell, consumed: false }, _output: PhantomData }
+        Self { interest: JoinInterest { tagged: cell }, _output: PhantomData }
     }
 
     /// The task's name among the living.
     pub fn id(&self) -> Id {
-        Id::of(self.interest.cell)
+        Id::of(self.interest.cell())
+    }
+
+    /// What runs the task.
+    pub fn kind(&self) -> Kind {
+        self.interest.header().kind
     }
 
     /// Whether the task is done, so that the next poll gives the output.
@@ -53,7 +62,7 @@ impl<T> Join<T> {
     /// A pin on the task.
     pub fn task(&self) -> TaskRef {
         // SAFETY: our interest is a reference.
-        unsafe { TaskRef::pin_referenced(self.interest.cell) }
+        unsafe { TaskRef::pin_referenced(self.interest.cell()) }
     }
 }
 
@@ -75,9 +84,17 @@ impl<T> Future for Join<T> {
 }
 
 impl JoinInterest {
+    fn cell(&self) -> NonNull<Header> {
+        self.tagged.map_addr(|addr| NonZero::new(addr.get() & !CONSUMED).expect("the address of a cell"))
+    }
+
+    fn is_consumed(&self) -> bool {
+        self.tagged.addr().get() & CONSUMED != 0
+    }
+
     fn header(&self) -> &Header {
         // SAFETY: the interest keeps the cell alive.
-        unsafe { self.cell.as_ref() }
+        unsafe { self.cell().as_ref() }
     }
 
     /// True: the task is complete, and the output is to be taken. False: it will wake the waker.
@@ -101,13 +118,14 @@ impl JoinInterest {
 
     /// Of a task that is complete: where its output is, which the caller moves out.
     fn take_output(&mut self) -> Result<NonNull<()>, JoinError> {
-        assert!(!self.consumed, "a join handle was polled after it gave the output");
-        self.consumed = true;
+        assert!(!self.is_consumed(), "a join handle was polled after it gave the output");
+        let cell = self.tagged;
+        self.tagged = cell.map_addr(|addr| addr | CONSUMED);
         // SAFETY: the task is complete and our interest stood, so the output is ours; this is the first time.
-        match unsafe { stage::take_failure(self.cell) } {
+        match unsafe { stage::take_failure(cell) } {
             // SAFETY: the interest keeps the cell alive.
-            None => Ok(unsafe { Header::store(self.cell) }),
-            Some(failure) => Err(failure.into_error(Id::of(self.cell))),
+            None => Ok(unsafe { Header::store(cell) }),
+            Some(failure) => Err(failure.into_error(Id::of(cell))),
         }
     }
 
@@ -125,10 +143,11 @@ impl JoinInterest {
 
 impl Drop for JoinInterest {
     fn drop(&mut self) {
+        let cell = self.cell();
         // SAFETY: the interest is ours until it is withdrawn below, after which the header is not used.
-        let Header { state, vtable, .. } = unsafe { self.cell.as_ref() };
+        let Header { state, vtable, .. } = unsafe { cell.as_ref() };
         // Who has read the output knows that the task is complete.
-        if !self.consumed {
+        if !self.is_consumed() {
             loop {
                 match state.drop_join_interest() {
                     JoinDropAction::None => return,
@@ -136,19 +155,19 @@ impl Drop for JoinInterest {
                         let waker = self.take_waker();
                         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(waker))) {
                             // SAFETY: the interest is a reference.
-                            unsafe { (vtable.report)(self.cell, Mishap::Waker, payload) };
+                            unsafe { (vtable.report)(cell, Mishap::Waker, payload) };
                         }
                     }
                     JoinDropAction::DropOutput => break,
                 }
             }
             // SAFETY: the task is complete and our interest stands, so the output is ours; it is a reference.
-            unsafe { stage::drop_output(self.cell) };
+            unsafe { stage::drop_output(cell) };
         }
         let release = vtable.release;
         if state.release_join() {
             // SAFETY: `release_join` found the cell dead.
-            unsafe { release(self.cell) };
+            unsafe { release(cell) };
         }
     }
 }
