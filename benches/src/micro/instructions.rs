@@ -18,7 +18,7 @@ const OPERATIONS: u64 = 20_000;
 /// callgrind runs a program some fifty times slower.
 const LIFE: Duration = Duration::from_secs(600);
 /// Steps of work per microsecond: tasks that would work do not, and what is counted is the runtime's part.
-const STEPS_PER_US: u64 = 0;
+pub(super) const STEPS_PER_US: u64 = 0;
 
 /// Counts instructions, and keeps callgrind's profiles in a directory.
 #[derive(Debug)]

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::instructions;
 use super::options::{MeasureArguments, Plan};
 use super::row::{Amount, Effort, Measurement};
 use super::workloads;
@@ -10,6 +11,7 @@ use crate::compare::record::Outcome;
 use crate::compare::run::{progress, rotated};
 use crate::compare::work;
 use crate::helper::Helper;
+use crate::runtimes;
 
 /// How long a measurement may take beyond its set time: a batch on a slow machine, a million timers, start and end.
 const GRACE: Duration = Duration::from_secs(120);
@@ -108,5 +110,8 @@ pub fn measure_here(arguments: &MeasureArguments) -> Result<Measurement, String>
     let run = workloads::row(row).ok_or_else(|| format!("no row {row:?}"))?.on(contestant);
     let run = run.ok_or_else(|| format!("{contestant:?} does not have {row:?}"))?;
     let amount = batches.map_or(Amount::Time(Duration::from_millis(*time_ms)), Amount::Batches);
+    if *steps_per_us == instructions::STEPS_PER_US {
+        runtimes::shopfloor::look_by_count();
+    }
     Ok(run(Effort { workers: *workers, amount, steps_per_us: *steps_per_us, shrink: *shrink }))
 }

@@ -3,6 +3,8 @@ use std::future::Future;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
 pub mod shopfloor;
 pub mod smol;
 pub mod tokio;
@@ -79,6 +81,18 @@ pub trait Runtime: 'static {
 
 /// What [`Runtime::read_byte`] and [`write_byte`](Runtime::write_byte) expect of a connection.
 const CONNECTED: &str = "a connection of a workload fails only with the machine";
+
+/// [`Runtime::read_byte`] of a connection with tokio's traits.
+async fn read_byte(connection: &mut (impl AsyncRead + Unpin)) -> Option<u8> {
+    let mut byte = [0];
+    let read = connection.read(&mut byte).await.expect(CONNECTED);
+    (read == 1).then_some(byte[0])
+}
+
+/// [`Runtime::write_byte`], as [`read_byte`].
+async fn write_byte(connection: &mut (impl AsyncWrite + Unpin), byte: u8) {
+    connection.write_all(&[byte]).await.expect(CONNECTED);
+}
 
 /// A runtime with a set of tasks that are joined in the order in which they end.
 pub trait TaskSet: Runtime {

@@ -5,9 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-use super::{CONNECTED, Runtime, TaskSet};
+use super::{CONNECTED, Runtime, TaskSet, read_byte, write_byte};
 
 /// tokio's multi-threaded runtime with all drivers enabled, as servers use it.
 #[derive(Debug)]
@@ -83,14 +81,12 @@ impl Runtime for Tokio {
         tokio::net::TcpStream::from_std(connection).expect(CONNECTED)
     }
 
-    async fn read_byte(connection: &mut Self::Connection) -> Option<u8> {
-        let mut byte = [0];
-        let read = connection.read(&mut byte).await.expect(CONNECTED);
-        (read == 1).then_some(byte[0])
+    fn read_byte(connection: &mut Self::Connection) -> impl Future<Output = Option<u8>> + Send {
+        read_byte(connection)
     }
 
-    async fn write_byte(connection: &mut Self::Connection, byte: u8) {
-        connection.write_all(&[byte]).await.expect(CONNECTED);
+    fn write_byte(connection: &mut Self::Connection, byte: u8) -> impl Future<Output = ()> + Send {
+        write_byte(connection, byte)
     }
 }
 
