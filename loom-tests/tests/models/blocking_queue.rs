@@ -77,13 +77,6 @@ pub const MODELS: &[Model] = &[
         body: failed_spawn_meets_successful_spawn,
     },
     Model {
-        name: "blocking_queue::failed_spawn_meets_expiring_thread",
-        property: "A job whose spawn fails is run by the thread that is there, or given back if it has gone.",
-        outcomes: &["given back", "run"],
-        preemption_bound: None,
-        body: failed_spawn_meets_expiring_thread,
-    },
-    Model {
         name: "blocking_queue::thread_that_cannot_work_strands_no_job",
         property: "A job that counts on a thread which ends before it works is cancelled or gets another.",
         outcomes: &["cancelled", "run"],
@@ -389,16 +382,6 @@ fn failed_spawn_meets_successful_spawn(order: Order, outcomes: &Outcomes) {
     order.run2(move || a.submit_unstaffed("first"), move || b.submit("second"));
     floor.assert_quiet();
     outcomes.saw(format!("first {}, second {}", floor.run_or("first"), floor.run_or("second")));
-}
-
-fn failed_spawn_meets_expiring_thread(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(2, 2, usize::MAX);
-    let seat = floor.staffed("first");
-    let (a, b) = (Arc::clone(&floor), Arc::clone(&floor));
-    order.run2(move || a.live_unstaffed("run", seat), move || b.submit_unstaffed("second"));
-    floor.assert_quiet();
-    assert_eq!(floor.fate("first"), "run");
-    outcomes.saw(floor.fate("second"));
 }
 
 fn thread_that_cannot_work_strands_no_job(order: Order, outcomes: &Outcomes) {
