@@ -366,13 +366,13 @@ fn due_timers_put_a_bounded_number_of_tasks_in_front_of_the_others() {
         while wakers.lock().len() < TIMERS {
             yield_now().await;
         }
-        let file = |waker: &Waker| handle.timers().file(handle.wheel(), 0, waker);
+        let file = |waker: &Waker| handle.timers().file(handle.wheel(), 0, waker).expect("it is open");
         let filed: Vec<_> = wakers.lock().iter().map(file).collect();
         for _ in 0..2 * EVENT_INTERVAL {
             observed.note(Who::Observed(0));
             yield_now().await;
         }
-        filed.into_iter().for_each(|timer| timer.cancel(handle.wheel(), handle.timers()));
+        filed.into_iter().for_each(|timer| timer.cancel(handle.timers()));
     });
     join_all(&runtime, [always_ready].into_iter().chain(waiting));
     let gaps = log.gaps(Who::Observed(0));
