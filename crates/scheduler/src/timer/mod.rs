@@ -20,4 +20,4 @@ pub use clock::Clock;
 pub use shopfloor_protocol::shared_wheel::TimerState;
 pub use slab::TimerKey;
 pub use wheel::{TICK_NS, Wheel};
-pub use wheels::{FIRE_MAX, Timer, Wheels};
+pub use wheels::{FIRE_MAX, FIRE_MAX_IN_CROWD, Timer, Wheels};

@@ -14,6 +14,9 @@ use super::wheel::{Wheel, due_at};
 /// need is still in the core's cache when the last of them runs.
 pub const FIRE_MAX: usize = 256;
 
+/// The same by a worker whose queue is as long as that already.
+pub const FIRE_MAX_IN_CROWD: usize = 8;
+
 /// All wheels of a runtime, and the alarm of the one who sleeps in its driver.
 pub struct Wheels {
     /// One per slot, then the outside one.
