@@ -159,18 +159,21 @@ fn what_others_cancel_is_gone_at_once_with_its_waker() {
 }
 
 #[test]
-fn a_timer_filed_in_the_past_is_cancelled_while_its_wheel_is_far_ahead() {
+fn a_timer_filed_in_the_past_and_left_by_a_turn_is_cancelled() {
     let wheels = Wheels::new(1);
     let (count, waker) = counting();
-    let first = file(&wheels, 0, 100 * TICK_NS, Waker::noop());
+    let ahead = file(&wheels, 0, 100 * TICK_NS, &waker);
     assert_eq!(turn(&wheels, 0, 100 * TICK_NS), 1);
-    let mut late = file(&wheels, 0, 5 * TICK_NS, &waker);
-    assert_eq!(late.poll(&waker, &wheels), TimerState::Fired, "its time has passed, though nobody was woken");
+    let late: Vec<Timer> = (0..2).map(|_| file(&wheels, 0, 5 * TICK_NS, &waker)).collect();
     assert_eq!(wheels.earliest(), 5 * TICK_NS);
-    late.cancel(&wheels);
+    let mut wakers = Vec::new();
+    assert_eq!(wheels.fire_due(0, 100 * TICK_NS, 1, &mut wakers), 1);
+    for mut timer in late.into_iter().chain([ahead]) {
+        assert_eq!(timer.poll(&waker, &wheels), TimerState::Fired, "its time has passed, wherever it is");
+        timer.cancel(&wheels);
+    }
     assert_eq!((wheels.timer_count(0), wheels.earliest()), (0, u64::MAX));
-    assert_eq!((turn(&wheels, 0, 101 * TICK_NS), count.0.get()), (0, 0));
-    first.cancel(&wheels);
+    assert_eq!((turn(&wheels, 0, 101 * TICK_NS), count.0.get()), (0, 1));
 }
 
 #[test]
