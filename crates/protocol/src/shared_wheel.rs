@@ -1,10 +1,10 @@
 //! A wheel of timers that its slot's worker uses nearly alone, and others when they must.
 //!
-//! The wheel holds the waker of each timer; the timer's future holds where it is ([`FiledTimer`]) and changes it
-//! under the wheel's lock, on whatever thread it is. So a timer that is cancelled has left its wheel, and its waker
-//! is gone, when the cancel returns. The lock is nearly always free: the owner files there, and others come only with
-//! a timer that was filed where they are not, or to turn the wheel of a worker that is late, stuck or gone.
-//! A poll that changes nothing takes no lock.
+//! The wheel holds the waker of each timer; the timer's future holds where it is ([`FiledTimer`]) and changes
+//! it under the wheel's lock, on whatever thread it is. So a timer that is cancelled has left its wheel, and its
+//! waker is gone, when the cancel returns. The lock is nearly always free: the owner files there, and others
+//! come only with a timer that was filed where they are not, or to turn the wheel of a worker that is late,
+//! stuck or gone. A poll that changes nothing takes no lock.
 //!
 //! # Parties
 //!
@@ -54,26 +54,29 @@
 //!
 //! # Why a poll without the lock is not left pending for ever
 //!
-//! It answers "armed" if `turned` is before the timer's time and the waker is the one in the wheel. Suppose that the timer has
-//! been fired, or the wheel closed. Either that waker's wake came before the start of this poll: then so did the store
-//! to `turned`, and the poll reads it (E2). Or the wake is still to come, and leads to another poll. Which waker is
-//! in the wheel is told by the addresses of its data and its functions. No other can have both while it is there; and
-//! one that has them afterwards was made after the wake had used it up, so its poll comes after that, too.
+//! It answers "armed" if `turned` is before the timer's time and the waker is the one in the wheel. Suppose that
+//! the timer has been fired, or the wheel closed. Either that waker's wake came before the start of this poll:
+//! then so did the store to `turned`, and the poll reads it (E2). Or the wake is still to come, and leads to
+//! another poll. Which waker is in the wheel is told by the addresses of its data and its functions. No other can
+//! have both while it is there; and one that has them afterwards was made after the wake had used it up, so its
+//! poll comes after that, too.
+//!
+//! What is fired has its time at or before `turned`, also if a turn comes with a reading of the clock that is
+//! earlier than that of the turn before: `turned` keeps the later one.
 //!
 //! # The hard race
 //!
 //! A cancel comes after the wheel has dropped the timer: the time passes, `turn` fires it, a new timer gets its
-//! place, and only now the holder, who does not know, removes its own. Keys carry a generation, so the late key matches
-//! nothing. A holder that reads an `earliest` after its timer's time need not even take the lock: from the filing, which happened
-//! before, until the removal no such value is stored.
+//! place, and only now the holder, who does not know, removes its own. Keys carry a generation, so the late key
+//! matches nothing. A holder that reads an `earliest` after its timer's time need not even take the lock: from
+//! the filing, which happened before, until the removal no such value is stored.
 //!
 //! # Rejected
 //!
-//! An entry of its own for each timer, with a lock and the state in it, held by the future and the wheel: an allocation, a second lock and
-//! twelve transitions, so that a cancel on another thread does without the wheel's lock. It returned its key by a queue, whose
-//! push and drain cost more than the lock. A clock read in each poll instead of `turned`: 25 ns.
-//! A lock-free wheel: nearly nobody but the owner files, so there is nothing to win.
-//! Raising `earliest` at each removal: the next turn does it, at the cost of at most one early turn per
+//! An entry of its own for each timer, with a lock and the state in it, held by the future and the wheel: an
+//! allocation and a second lock, so that a cancel on another thread does without the wheel's. It returned its key
+//! by a queue; push and drain cost more than the lock. A reading of the clock in each poll instead of `turned`:
+//! 25 ns. A lock-free wheel: nearly nobody but the owner files, so there is nothing to win. Raising `earliest` at each removal: the next turn does it, at the cost of at most one early turn per
 //! cancelled deadline. An emptied wheel does say so, so that an idle runtime sleeps without a limit.
 //!
 //! # Checked by
@@ -89,7 +92,8 @@ use crate::sync::{AtomicU64, Mutex, Ordering};
 /// The value of `turned` in a closed wheel: after every time.
 pub const CLOSED: u64 = u64::MAX;
 
-/// The data structure behind the lock: wakers ordered by the time when they are due, on the runtime's clock in nanoseconds.
+/// The data structure behind the lock: wakers ordered by the time when they are due, in nanoseconds on the
+/// runtime's clock.
 pub trait DeadlineQueue {
     /// Names one timer from its insertion to its removal, and nothing afterwards.
     type Key: Copy;
@@ -106,8 +110,8 @@ pub trait DeadlineQueue {
     /// Takes a timer out; `None` if the key names none.
     fn remove(&mut self, key: Self::Key) -> Option<Waker>;
 
-    /// Takes out the timers that are due at or before `now`, `limit` of them at most, and says how many. `now` may be earlier
-    /// than in an earlier call, and what was due then is due.
+    /// Takes out the timers that are due at or before `now`, `limit` of them at most, and says how many. `now` may
+    /// be earlier than in an earlier call; what was due then is due.
     fn advance(&mut self, now: u64, limit: usize, fire: impl FnMut(Waker)) -> usize;
 
     /// At or before the time of every timer; exact unless one has been removed or moved; [`NONE`] if it is empty.
@@ -166,8 +170,8 @@ impl<Q: DeadlineQueue> SharedWheel<Q> {
         Self { queue: Mutex::new(queue), earliest: AtomicU64::new(NONE), turned: AtomicU64::new(0) }
     }
 
-    /// Owner. Files a timer; gives the waker back if the wheel is closed. The caller then owes the sleeper in the driver
-    /// a look, as the module says. The waker is the caller's own clone: cloning one is user code.
+    /// Owner. Files a timer; gives the waker back if the wheel is closed. The caller then owes the sleeper in the
+    /// driver a look, as the module says. The waker is the caller's own clone: cloning one is user code.
     ///
     /// # Errors
     /// If the wheel is closed.
@@ -183,7 +187,8 @@ impl<Q: DeadlineQueue> SharedWheel<Q> {
     }
 
     /// Holder of the timer. Says what became of it; if it is still armed, `waker` is the one that will be
-    /// woken. Takes the lock only to put it in the place of another; clones and drops wakers while the lock is free.
+    /// woken. Takes the lock only to put it in the place of another; clones and drops wakers while the lock is
+    /// free.
     pub fn poll(&self, timer: &mut FiledTimer<Q::Key>, waker: &Waker) -> TimerState {
         let state = self.state_of(timer);
         if state != TimerState::Armed || timer.waker == WakerId::of(waker) {
@@ -201,8 +206,8 @@ impl<Q: DeadlineQueue> SharedWheel<Q> {
         self.state_of(timer)
     }
 
-    /// Owner, and holder of the timer. Moves it to any time; `false` if it is not in the wheel any more. The caller then
-    /// owes the sleeper in the driver a look, as after [`file`](Self::file).
+    /// Owner, and holder of the timer. Moves it to any time; `false` if it is not in the wheel any more. The
+    /// caller then owes the sleeper in the driver a look, as after [`file`](Self::file).
     #[must_use = "if it refuses, the timer has ended"]
     pub fn relocate(&self, timer: &mut FiledTimer<Q::Key>, due: u64) -> bool {
         let mut queue = self.queue.lock();
@@ -214,8 +219,8 @@ impl<Q: DeadlineQueue> SharedWheel<Q> {
         accepted
     }
 
-    /// Holder of the timer. Takes it out of the wheel, whatever has become of it. `Some` if it was there: its waker,
-    /// the caller's to drop, which is user code, or to use again.
+    /// Holder of the timer. Takes it out of the wheel, whatever has become of it. `Some` if it was there: its
+    /// waker, the caller's to drop, which is user code, or to use again.
     pub fn remove(&self, timer: FiledTimer<Q::Key>) -> Option<Waker> {
         // As the module says, it is not in the wheel: no need for the lock.
         if timer.due < self.earliest() {
@@ -229,8 +234,9 @@ impl<Q: DeadlineQueue> SharedWheel<Q> {
         Some(waker)
     }
 
-    /// Any thread, the owner for preference. Takes out what is due at `now`, `limit` timers at most, and hands each waker
-    /// to `fire`, which must not run it: the lock is held. Returns how many; if it is `limit`, more may be due.
+    /// Any thread, the owner for preference. Takes out what is due at `now`, `limit` timers at most, and hands
+    /// each waker to `fire`, which must not run it: the lock is held. Returns how many; if it is `limit`, more may
+    /// be due.
     pub fn turn(&self, now: u64, limit: usize, fire: impl FnMut(Waker)) -> usize {
         if now < self.earliest() {
             return 0;
