@@ -117,8 +117,8 @@ impl<E> Wheel<E> {
         Some(filed.entry)
     }
 
-    /// Moves the present to `now` (never back), takes the due entries out and hands them to `fire` in the order of their
-    /// ticks, those of one tick in the order of insertion unless one was moved or removed.
+    /// Moves the present to `now` (never back), takes the due entries out and hands them to `fire` in the order of
+    /// their ticks, those of one tick in the order of insertion unless one was moved or removed.
     ///
     /// Stops after `limit` entries; the rest is for the next call. Returns how many it took.
     pub fn advance(&mut self, now: u64, limit: usize, mut fire: impl FnMut(E)) -> usize {

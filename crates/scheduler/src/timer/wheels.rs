@@ -120,7 +120,8 @@ impl Wheels {
         self.wheels[wheel].inspect(Wheel::capacity)
     }
 
-    /// Shutdown. Empties and closes all wheels: their timers are [`TimerState::Gone`], and no other is filed. The caller wakes `wakers` when it holds no lock.
+    /// Shutdown. Empties and closes all wheels: their timers are [`TimerState::Gone`], and no other is filed. The
+    /// caller wakes `wakers` when it holds no lock.
     pub fn close(&self, wakers: &mut Vec<Waker>) {
         for wheel in &self.wheels {
             wheel.close(|waker| wakers.push(waker));
@@ -130,7 +131,7 @@ impl Wheels {
 
 impl Timer {
     /// Says what became of the timer; while it is armed, `waker` is the one that will be woken. Costs a load unless
-    /// that is another one than before.
+    /// that is another one than before. One that has fired is still to be cancelled.
     pub fn poll(&mut self, waker: &Waker, wheels: &Wheels) -> TimerState {
         wheels.wheels[self.wheel].poll(&mut self.filed, waker)
     }
