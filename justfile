@@ -60,7 +60,7 @@ mutants *arguments:
 verification-report *recipes:
     cargo run -p loom-tests --bin verification-report -- {{ recipes }}
 
-# Changes the logic of the protocols, one place at a time; fails if no model of the module notices. Some: `timer_entry`.
+# Changes the logic of the protocols, one place at a time; fails if no model of the module notices. Some: `shared_wheel`.
 # Needs `cargo install cargo-mutants --version 27.1.0 --locked`.
 logic-mutants *files:
     loom-tests/logic/run {{ files }}

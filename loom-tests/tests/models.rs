@@ -59,11 +59,11 @@ mod models {
     pub mod registry;
     pub mod roster;
     pub mod seats;
+    pub mod shared_wheel;
     pub mod shutdown;
     pub mod task_control;
     pub mod task_state;
     pub mod task_word;
-    pub mod timer_entry;
     pub mod waiters;
 }
 
@@ -94,11 +94,11 @@ const MODELS: &[&[models::support::Model]] = &[
     models::registry::MODELS,
     models::roster::MODELS,
     models::seats::MODELS,
+    models::shared_wheel::MODELS,
     models::shutdown::MODELS,
     models::task_control::MODELS,
     models::task_state::MODELS,
     models::task_word::MODELS,
-    models::timer_entry::MODELS,
     models::waiters::MODELS,
 ];
 

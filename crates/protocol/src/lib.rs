@@ -33,5 +33,4 @@ pub mod shared_wheel;
 pub mod shutdown;
 pub mod sync;
 pub mod task_state;
-pub mod timer_entry;
 pub mod waiters;

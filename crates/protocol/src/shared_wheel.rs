@@ -1,239 +1,294 @@
 //! A wheel of timers that its slot's worker uses nearly alone, and others when they must.
 //!
-//! The owner files, cancels and fires under a lock that is nearly always free. Another worker that drops
-//! or resets a timer of this wheel does not take that lock: it ends the entry and returns the key by a
-//! queue, which the next turn drains. Whoever holds the driver may turn the wheel of a worker that is late,
-//! stuck or gone.
+//! The wheel holds the waker of each timer; the timer's future holds where it is ([`FiledTimer`]) and changes
+//! it under the wheel's lock, on whatever thread it is. So a timer that is cancelled has left its wheel, and its
+//! waker is gone, when the cancel returns. The lock is nearly always free: the owner files there, and others
+//! come only with a timer that was filed where they are not, or to turn the wheel of a worker that is late,
+//! stuck or gone. A poll that changes nothing takes no lock.
 //!
 //! # Parties
 //!
 //! | who | calls |
 //! |-----|-------|
-//! | worker that runs the slot; for the outside wheel any thread that is no worker | [`file`](SharedWheel::file), [`cancel_here`](SharedWheel::cancel_here), [`bring_forward`](SharedWheel::bring_forward), [`turn`](SharedWheel::turn) |
-//! | any other thread that holds the timer | [`cancel_elsewhere`](SharedWheel::cancel_elsewhere) |
-//! | holder of the driver, foreman | [`turn`](SharedWheel::turn), [`earliest`](SharedWheel::earliest) |
+//! | worker that runs the slot; for the outside wheel any thread that is no worker | [`file`](SharedWheel::file), [`relocate`](SharedWheel::relocate) |
+//! | holder of the timer, on any thread | [`poll`](SharedWheel::poll), [`remove`](SharedWheel::remove) |
+//! | any worker, holder of the driver, foreman | [`turn`](SharedWheel::turn), [`earliest`](SharedWheel::earliest) |
 //! | shutdown | [`close`](SharedWheel::close) |
 //!
 //! # States
 //!
-//! The entry's are in [`timer_entry`](crate::timer_entry). The wheel is open, then closed for ever; a
-//! closed one is empty and takes no timer. `earliest` is at or before the time of every entry in the wheel,
-//! [`alarm::NONE`](crate::alarm::NONE) if it is empty; it is written under the lock only.
+//! Of a timer, as its holder sees it. "In the wheel" is decided under the lock.
+//!
+//! | state   | meaning                                  | `turned`           | in the wheel, with its waker |
+//! |---------|------------------------------------------|--------------------|------------|
+//! | `Armed` | waits for its time                       | before its time    | yes        |
+//! | `Fired` | its time has passed                      | at or after it     | no, its waker was handed out; yes if the turn had reached its limit |
+//! | `Gone`  | the wheel was closed                     | [`CLOSED`]         | no, its waker was handed out |
+//!
+//! Of the wheel: open, then closed for ever. A closed one is empty and takes no timer.
+//!
+//! | word       | meaning | written |
+//! |------------|---------|---------|
+//! | `turned`   | the latest time for which the wheel was turned, [`CLOSED`] at the end; never lowered | under the lock |
+//! | `earliest` | at or before the time of every timer in the wheel, [`alarm::NONE`](crate::alarm::NONE) if it is empty | under the lock |
 //!
 //! # Transitions
 //!
 //! | step | performed by | owes | model |
 //! |------|--------------|------|-------|
 //! | file | owner | [`Alarm::must_interrupt`](crate::alarm::Alarm::must_interrupt), at once or before it parks, retires or blocks | `alarm::earlier_deadline_reaches_sleeper` |
-//! | fire | one that turns | wake | `timer::fire_excludes_cancel` |
-//! | file again | one that turns | nothing | `timer::cancel_while_filed_again_leaves_no_entry` |
-//! | unlink | owner | nothing | `timer::unlink_excludes_fire` |
-//! | end, return the key | another thread | nothing | `timer::fire_excludes_cancel` |
-//! | close | shutdown | wake | `timer::close_wakes_or_refuses` |
+//! | armed → fired | one that turns | wake, after the lock is released | `timer::a_poll_after_the_wake_sees_the_fire` |
+//! | armed → armed, other time | owner, by `relocate` | as after `file` | `timer::a_reset_to_later_excludes_fire`, `timer::a_reset_to_earlier_reaches_the_turn` |
+//! | armed → armed, other waker | holder, by `poll` | nothing | `timer::newest_waker_is_woken` |
+//! | any → not in the wheel | holder, by `remove` | nothing; the waker is its own | `timer::fire_excludes_cancel` |
+//! | armed → gone | shutdown | wake, after the lock is released | `timer::a_poll_after_the_wake_sees_the_close` |
 //!
 //! # Orderings
 //!
 //! | edge | release side | acquire side | publishes | fails if weakened |
 //! |------|--------------|--------------|-----------|-------------------|
 //! | E1 | publish `earliest`, fence | fence, read `earliest` | (Dekker) see [`alarm`](crate::alarm) | `alarm::earlier_deadline_reaches_sleeper` |
-//! | E2 | push of a key | steal in `turn` | the key; the entry's state is behind its lock | queue's own |
+//! | E2 | `turned`, then the wake | start of a poll, then `turned` | that the timer has ended; the edge is the wake's own | `timer::a_poll_after_the_wake_sees_the_fire` |
+//!
+//! All else is under the lock.
+//!
+//! # Why a poll without the lock is not left pending for ever
+//!
+//! It answers "armed" if `turned` is before the timer's time and the waker is the one in the wheel. Suppose that
+//! the timer has been fired, or the wheel closed. Either that waker's wake came before the start of this poll:
+//! then so did the store to `turned`, and the poll reads it (E2). Or the wake is still to come, and leads to
+//! another poll. Which waker is in the wheel is told by the addresses of its data and its functions. No other can
+//! have both while it is there; and one that has them afterwards was made after the wake had used it up, so its
+//! poll comes after that, too.
+//!
+//! What is fired has its time at or before `turned`, also if a turn comes with a reading of the clock that is
+//! earlier than that of the turn before: `turned` keeps the later one.
 //!
 //! # The hard race
 //!
-//! A key comes back after the wheel has dropped its entry: `cancel_elsewhere` has ended the entry, the
-//! deadline passes, `turn` finds a dead entry and removes it, a new timer gets its place, and only now the
-//! key is pushed. Keys carry a generation, so the late key matches nothing. And an entry that is filed
-//! again keeps its key, so that a key returned in the middle of that still removes it.
+//! A cancel comes after the wheel has dropped the timer: the time passes, `turn` fires it, a new timer gets its
+//! place, and only now the holder, who does not know, removes its own. Keys carry a generation, so the late key
+//! matches nothing. A holder that reads an `earliest` after its timer's time need not even take the lock: from
+//! the filing, which happened before, until the removal no such value is stored.
 //!
 //! # Rejected
 //!
-//! A lazy mark without the return queue: a dead entry then stays until its deadline, and nearly all timers
-//! of a server are cancelled. A lock-free wheel: nobody but the owner files, so there is nothing to win.
-//! Raising `earliest` at each cancel: the next turn does it, at the cost of at most one early turn per
-//! cancelled deadline. An emptied wheel does say so, so that an idle runtime sleeps without a limit.
+//! An entry of its own for each timer, with a lock and the state in it, held by the future and the wheel: an
+//! allocation and a second lock, so that a cancel on another thread does without the wheel's. It returned its key
+//! by a queue; push and drain cost more than the lock. A reading of the clock in each poll instead of `turned`:
+//! 25 ns. A lock-free wheel: nearly nobody but the owner files, so there is nothing to win. Raising `earliest` at
+//! each removal: the next turn does it, at the cost of at most one early turn per cancelled deadline. An emptied
+//! wheel does say so, so that an idle runtime sleeps without a limit.
 //!
 //! # Checked by
 //!
-//! The models named above, in `loom-tests/tests/models/{timer_entry,alarm}.rs`.
+//! The models named above, in `loom-tests/tests/models/{shared_wheel,alarm}.rs`.
 
+use std::ptr;
 use std::task::Waker;
 
 use crate::alarm::NONE;
-use crate::sync::{Arc, AtomicU64, Injector, Mutex, Ordering, Steal};
-use crate::timer_entry::{Expiry, TimerEntry};
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
-/// The data structure behind the lock: entries ordered by deadline.
+/// The value of `turned` in a closed wheel: after every time.
+pub const CLOSED: u64 = u64::MAX;
+
+/// The data structure behind the lock: wakers ordered by the time when they are due, in nanoseconds on the
+/// runtime's clock.
 pub trait DeadlineQueue {
-    /// Names one entry from its insertion to its removal, and nothing afterwards.
+    /// Names one timer from its insertion to its removal, and nothing afterwards.
     type Key: Copy;
 
-    /// Adds an entry.
-    fn insert(&mut self, deadline: u64, entry: Arc<TimerEntry>) -> Self::Key;
+    /// Adds a timer.
+    fn insert(&mut self, due: u64, waker: Waker) -> Self::Key;
 
-    /// Moves an entry to another deadline under the same key. Does nothing if the key names no entry.
-    fn relocate(&mut self, key: Self::Key, deadline: u64);
+    /// The waker of a timer; `None` if the key names none.
+    fn get_mut(&mut self, key: Self::Key) -> Option<&mut Waker>;
 
-    /// Takes an entry out; `None` if the key names none.
-    fn remove(&mut self, key: Self::Key) -> Option<Arc<TimerEntry>>;
+    /// Moves a timer to another time under the same key; `false` if the key names none.
+    fn relocate(&mut self, key: Self::Key, due: u64) -> bool;
 
-    /// Shows `expire` the entries whose deadline is at or before `now`, `limit` of them at most, and says
-    /// how many it has shown. An entry for which `expire` returns a later deadline is moved there under the
-    /// same key, the others are removed.
-    fn advance(&mut self, now: u64, limit: usize, expire: impl FnMut(&TimerEntry) -> Option<u64>) -> usize;
+    /// Takes a timer out; `None` if the key names none.
+    fn remove(&mut self, key: Self::Key) -> Option<Waker>;
 
-    /// When [`advance`](Self::advance) next has something to show: exact, or earlier if an entry has been
-    /// removed; [`NONE`] if it is empty.
+    /// Takes out the timers that are due at or before `now`, `limit` of them at most, and says how many. `now` may
+    /// be earlier than in an earlier call; what was due then is due.
+    fn advance(&mut self, now: u64, limit: usize, fire: impl FnMut(Waker)) -> usize;
+
+    /// At or before the time of every timer; exact unless one has been removed or moved; [`NONE`] if it is empty.
     fn next_deadline(&self) -> u64;
 
-    /// Shows and removes every entry.
-    fn clear(&mut self, visit: impl FnMut(&TimerEntry));
+    /// Takes out every timer.
+    fn clear(&mut self, visit: impl FnMut(Waker));
 }
 
-/// A wheel, its lock, its published deadline and its return queue.
+/// A wheel, its lock, and what it publishes.
 #[derive(Debug)]
 pub struct SharedWheel<Q: DeadlineQueue> {
-    guarded: Mutex<Guarded<Q>>,
-    /// At or before the time of every entry; written under the lock.
+    queue: Mutex<Q>,
+    /// At or before the time of every timer; written under the lock.
     earliest: AtomicU64,
-    /// Keys of entries that were cancelled by threads other than the owner.
-    returned: Injector<Q::Key>,
+    /// What was due then has been fired, but for a limit; written under the lock.
+    turned: AtomicU64,
 }
 
+/// Where a timer is, and who waits for it: what its future holds.
 #[derive(Debug)]
-struct Guarded<Q> {
-    queue: Q,
-    is_open: bool,
+#[must_use = "a timer that is not removed stays in its wheel"]
+pub struct FiledTimer<K> {
+    key: K,
+    due: u64,
+    waker: WakerId,
+}
+
+/// What the future of a timer sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerState {
+    /// The time has not been reached; the waker given last will be woken.
+    Armed,
+    /// The time has passed. The timer is to be removed: it may still be in the wheel.
+    Fired,
+    /// The wheel was closed: nobody will wake this timer.
+    Gone,
+}
+
+/// The addresses that tell a waker from others while it lives. They are compared, not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct WakerId {
+    data: usize,
+    functions: usize,
+}
+
+impl WakerId {
+    fn of(waker: &Waker) -> Self {
+        Self { data: waker.data().addr(), functions: ptr::from_ref(waker.vtable()).addr() }
+    }
 }
 
 impl<Q: DeadlineQueue> SharedWheel<Q> {
     /// An open wheel around an empty queue.
     pub fn new(queue: Q) -> Self {
-        Self {
-            guarded: Mutex::new(Guarded { queue, is_open: true }),
-            earliest: AtomicU64::new(NONE),
-            returned: Injector::new(),
+        Self { queue: Mutex::new(queue), earliest: AtomicU64::new(NONE), turned: AtomicU64::new(0) }
+    }
+
+    /// Owner. Files a timer; gives the waker back if the wheel is closed. The caller then owes the sleeper in the
+    /// driver a look, as the module says. The waker is the caller's own clone: cloning one is user code.
+    ///
+    /// # Errors
+    /// If the wheel is closed.
+    pub fn file(&self, due: u64, waker: Waker) -> Result<FiledTimer<Q::Key>, Waker> {
+        let id = WakerId::of(&waker);
+        let mut queue = self.queue.lock();
+        if self.turned() == CLOSED {
+            return Err(waker);
         }
+        let key = queue.insert(due, waker);
+        self.publish_earlier(due);
+        Ok(FiledTimer { key, due, waker: id })
     }
 
-    /// Owner. Files a timer; `None` if the wheel is closed. The caller then owes the sleeper in the driver
-    /// a look, as the module says.
-    pub fn file(&self, deadline: u64, waker: Waker) -> Option<(Arc<TimerEntry>, Q::Key)> {
-        let entry = Arc::new(TimerEntry::new(deadline, waker));
-        let mut guarded = self.guarded.lock();
-        if !guarded.is_open {
-            // The guard goes first, so that the waker is dropped while the lock is free.
-            drop(guarded);
-            return None;
+    /// Holder of the timer. Says what became of it; if it is still armed, `waker` is the one that will be
+    /// woken. Takes the lock only to put it in the place of another; clones and drops wakers while the lock is
+    /// free.
+    pub fn poll(&self, timer: &mut FiledTimer<Q::Key>, waker: &Waker) -> TimerState {
+        let state = self.state_of(timer);
+        if state != TimerState::Armed || timer.waker == WakerId::of(waker) {
+            return state;
         }
-        let key = guarded.queue.insert(deadline, Arc::clone(&entry));
-        self.publish_earlier(&guarded.queue);
-        Some((entry, key))
+        // Before the guard, so that it is dropped after it.
+        let mut newest = waker.clone();
+        let id = WakerId::of(&newest);
+        let mut queue = self.queue.lock();
+        if let Some(registered) = queue.get_mut(timer.key) {
+            std::mem::swap(registered, &mut newest);
+            timer.waker = id;
+        }
+        // It may have ended while the lock was free for the clone.
+        self.state_of(timer)
     }
 
-    /// Owner. Ends a timer and takes it out of the wheel, whatever has become of it.
-    pub fn cancel_here(&self, entry: Arc<TimerEntry>, key: Q::Key) {
-        let removed = {
-            let mut guarded = self.guarded.lock();
-            let removed = guarded.queue.remove(key);
-            if removed.is_some() && guarded.queue.next_deadline() == NONE {
-                self.publish(NONE);
-            }
-            removed
-        };
-        // Last, with the lock free: they may own a waker, whose drop is user code.
-        drop((removed, entry));
-    }
-
-    /// Any thread. Ends a timer without touching the wheel's lock, and returns its key. `Some` if it was
-    /// still armed: its waker.
-    pub fn cancel_elsewhere(&self, entry: &TimerEntry, key: Q::Key) -> Option<Waker> {
-        let waker = entry.cancel()?;
-        self.returned.push(key);
-        Some(waker)
-    }
-
-    /// Owner. Moves an armed timer to any deadline; `false` if it is no longer armed. The caller then owes
-    /// the sleeper in the driver a look, as after [`file`](Self::file).
+    /// Owner, and holder of the timer. Moves it to any time; `false` if it is not in the wheel any more. The
+    /// caller then owes the sleeper in the driver a look, as after [`file`](Self::file).
     #[must_use = "if it refuses, the timer has ended"]
-    pub fn bring_forward(&self, entry: &TimerEntry, key: Q::Key, deadline: u64) -> bool {
-        let mut guarded = self.guarded.lock();
-        let accepted = entry.bring_forward(deadline);
+    pub fn relocate(&self, timer: &mut FiledTimer<Q::Key>, due: u64) -> bool {
+        let mut queue = self.queue.lock();
+        let accepted = queue.relocate(timer.key, due);
         if accepted {
-            guarded.queue.relocate(key, deadline);
-            self.publish_earlier(&guarded.queue);
+            timer.due = due;
+            self.publish_earlier(due);
         }
         accepted
     }
 
-    /// Any thread, the owner for preference. Drains the return queue, then fires what is due at `now`,
-    /// `limit` entries at most, and hands each waker to `fire`, which must not run it: the lock is held.
-    /// Returns how many entries were looked at; if it is `limit`, more may be due.
-    pub fn turn(&self, now: u64, limit: usize, mut fire: impl FnMut(Waker)) -> usize {
-        if !self.is_due(now) && self.returned.is_empty() {
+    /// Holder of the timer. Takes it out of the wheel, whatever has become of it. `Some` if it was there: its
+    /// waker, the caller's to drop, which is user code, or to use again.
+    pub fn remove(&self, timer: FiledTimer<Q::Key>) -> Option<Waker> {
+        // As the module says, it is not in the wheel: no need for the lock.
+        if timer.due < self.earliest() {
+            return None;
+        }
+        let mut queue = self.queue.lock();
+        let waker = queue.remove(timer.key)?;
+        if queue.next_deadline() == NONE {
+            self.publish(NONE);
+        }
+        Some(waker)
+    }
+
+    /// Any thread, the owner for preference. Takes out what is due at `now`, `limit` timers at most, and hands
+    /// each waker to `fire`, which must not run it: the lock is held. Returns how many; if it is `limit`, more may
+    /// be due.
+    pub fn turn(&self, now: u64, limit: usize, fire: impl FnMut(Waker)) -> usize {
+        if now < self.earliest() {
             return 0;
         }
-        let mut guarded = self.guarded.lock();
-        self.drain_returned(&mut guarded.queue);
-        let seen = guarded.queue.advance(now, limit, |entry| match entry.expire(now) {
-            Expiry::Fire(waker) => {
-                fire(waker);
-                None
-            }
-            Expiry::Later(deadline) => Some(deadline),
-            Expiry::Dead => None,
-        });
-        self.publish(guarded.queue.next_deadline());
-        seen
+        let mut queue = self.queue.lock();
+        // ordering: Relaxed: whoever is woken reads it after the wake (E2); in the order of the lock it only rises.
+        self.turned.store(now.max(self.turned()), Ordering::Relaxed);
+        let fired = queue.advance(now, limit, fire);
+        self.publish(queue.next_deadline());
+        fired
     }
 
-    /// Ends: each key is returned once, by a timer that is in this wheel or has just left it, and nobody
-    /// files while the lock is held.
-    fn drain_returned(&self, queue: &mut Q) {
-        loop {
-            match self.returned.steal() {
-                // A cancelled entry has no waker, so nothing of the user's is dropped here.
-                Steal::Success(key) => drop(queue.remove(key)),
-                Steal::Retry => {}
-                Steal::Empty => return,
-            }
-        }
-    }
-
-    /// Shutdown. Empties the wheel for ever and hands the wakers of all armed timers to `wake_later`, which
-    /// must not run them: the lock is held.
-    pub fn close(&self, mut wake_later: impl FnMut(Waker)) {
-        let mut guarded = self.guarded.lock();
-        guarded.is_open = false;
-        guarded.queue.clear(|entry| {
-            if let Some(waker) = entry.close() {
-                wake_later(waker);
-            }
-        });
-        self.drain_returned(&mut guarded.queue);
+    /// Shutdown. Empties the wheel for ever and hands all wakers to `wake_later`, which must not run them: the
+    /// lock is held.
+    pub fn close(&self, wake_later: impl FnMut(Waker)) {
+        let mut queue = self.queue.lock();
+        // ordering: Relaxed: as in `turn`; one who files reads it under the lock.
+        self.turned.store(CLOSED, Ordering::Relaxed);
+        queue.clear(wake_later);
         self.publish(NONE);
     }
 
     /// Any thread. The published deadline.
     pub fn earliest(&self) -> u64 {
-        // ordering: Relaxed: a hint for `is_due`; for a sleeper, after its fence: E1.
+        // ordering: Relaxed: a hint for `turn`; for `remove`, a value from after the filing, which happened
+        // before; for a sleeper, after its fence: E1.
         self.earliest.load(Ordering::Relaxed)
-    }
-
-    /// Any thread. Whether something was due at `now` when looked at: one load.
-    pub fn is_due(&self, now: u64) -> bool {
-        self.earliest() <= now
     }
 
     /// Any thread. Looks at the queue under the lock: for counts, and for tests.
     pub fn inspect<R>(&self, look: impl FnOnce(&Q) -> R) -> R {
-        look(&self.guarded.lock().queue)
+        look(&self.queue.lock())
+    }
+
+    fn state_of(&self, timer: &FiledTimer<Q::Key>) -> TimerState {
+        match self.turned() {
+            CLOSED => TimerState::Gone,
+            turned if turned >= timer.due => TimerState::Fired,
+            _ => TimerState::Armed,
+        }
+    }
+
+    fn turned(&self) -> u64 {
+        // ordering: Relaxed: E2 is the wake's, and a holder of the lock reads what the one before it has stored.
+        self.turned.load(Ordering::Relaxed)
     }
 
     /// Holder of the lock. Lowers the published deadline; a raise waits for the next turn.
-    fn publish_earlier(&self, queue: &Q) {
-        let next = queue.next_deadline();
-        if next < self.earliest() {
-            self.publish(next);
+    fn publish_earlier(&self, due: u64) {
+        if due < self.earliest() {
+            self.publish(due);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::floor::{Floor, is_own};
 use crate::handle::Handle;
 use crate::slot::{Slot, USER_CODE};
 use crate::spin_policy::{Round, SpinPolicy};
-use crate::timer::FIRE_MAX;
+use crate::timer::{FIRE_MAX, FIRE_MAX_IN_CROWD};
 use crate::wake_policy::WakePolicy;
 use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_protocol::sync::{LocalQueue, Steal};
@@ -26,10 +26,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
-
-/// [`FIRE_MAX`] for a worker whose queue is as long as that already. Timers that were cancelled or put off count, too: each look
-/// takes them out of the way.
-const FIRE_MAX_IN_CROWD: usize = 8;
 
 pub(crate) struct Worker {
     pub(crate) floor: Arc<Floor>,

@@ -8,8 +8,8 @@ mod support;
 use shopfloor_protocol::flag::Flag;
 use shopfloor_protocol::sync::Mutex;
 use shopfloor_scheduler::config::{EVENT_INTERVAL, INJECTOR_BATCH, INJECTOR_INTERVAL, LIFO_STREAK_MAX};
-use shopfloor_scheduler::timer::FIRE_MAX;
-use shopfloor_scheduler::{Config, Driver, Flavor, JoinHandle, Scheduler, yield_now};
+use shopfloor_scheduler::timer::{FIRE_MAX, FIRE_MAX_IN_CROWD, Timer};
+use shopfloor_scheduler::{Config, Driver, Flavor, Handle, JoinHandle, Scheduler, yield_now};
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
@@ -341,38 +341,74 @@ fn a_timer_waits_for_one_poll_of_those_that_are_long() {
     assert!(longest <= 1, "{longest} polls");
 }
 
+/// Tasks that are pending at their first poll and write `who` at the second; and the wakers of those first polls.
+fn waiting_tasks(
+    runtime: &Scheduler,
+    count: usize,
+    log: &Log,
+    who: Who,
+) -> (Vec<JoinHandle<()>>, Arc<Mutex<Vec<Waker>>>) {
+    let wakers = Arc::new(Mutex::new(Vec::new()));
+    let wait = |_| {
+        let (log, wakers) = (log.clone(), Arc::clone(&wakers));
+        let mut is_first = true;
+        runtime.spawn(poll_fn(move |cx| {
+            if std::mem::replace(&mut is_first, false) {
+                wakers.lock().push(cx.waker().clone());
+                return Poll::Pending;
+            }
+            log.note(who);
+            Poll::Ready(())
+        }))
+    };
+    ((0..count).map(wait).collect(), wakers)
+}
+
+/// Files a timer for each of so many wakers, for a time that has passed, once they are there.
+async fn file_due(handle: &Handle, wakers: &Mutex<Vec<Waker>>, count: usize) -> Vec<Timer> {
+    while wakers.lock().len() < count {
+        yield_now().await;
+    }
+    let file = |waker: &Waker| handle.timers().file(handle.wheel(), 0, waker).expect("it is open");
+    wakers.lock().iter().map(file).collect()
+}
+
+#[test]
+fn with_a_crowd_in_the_queue_a_look_fires_a_few_timers() {
+    const LOOKS: usize = 5;
+    const TIMERS: usize = LOOKS * FIRE_MAX_IN_CROWD;
+    let runtime = runtime_with(short_polls());
+    let (log, stop) = (Log::default(), Arc::new(Flag::new(false)));
+    let crowd = busy_tasks(&runtime, FIRE_MAX + 1, &log, &stop);
+    let (waiting, wakers) = waiting_tasks(&runtime, TIMERS, &log, Who::Mark);
+    let handle = runtime.handle().clone();
+    let filing = runtime.spawn(async move { file_due(&handle, &wakers, TIMERS).await });
+    let filed = runtime.block_on(filing).expect("it does not panic");
+    join_all(&runtime, waiting);
+    stop.raise();
+    join_all(&runtime, crowd);
+    filed.into_iter().for_each(|timer| timer.cancel(runtime.handle().timers()));
+    // Those of one look are run one after the other.
+    let log = log.0.lock();
+    let runs: Vec<usize> =
+        log.chunk_by(|one, next| one == next).filter(|run| run[0] == Who::Mark).map(<[Who]>::len).collect();
+    assert_eq!(runs, [FIRE_MAX_IN_CROWD; LOOKS]);
+}
+
 #[test]
 fn due_timers_put_a_bounded_number_of_tasks_in_front_of_the_others() {
     const TIMERS: usize = 3 * FIRE_MAX;
     let runtime = runtime(0);
     let log = Log::default();
-    let wakers = Arc::new(Mutex::new(Vec::new()));
-    let waiting: Vec<_> = (0..TIMERS)
-        .map(|_| {
-            let (log, wakers) = (log.clone(), Arc::clone(&wakers));
-            let mut is_first = true;
-            runtime.spawn(poll_fn(move |cx| {
-                if std::mem::replace(&mut is_first, false) {
-                    wakers.lock().push(cx.waker().clone());
-                    return Poll::Pending;
-                }
-                log.note(Who::Busy);
-                Poll::Ready(())
-            }))
-        })
-        .collect();
+    let (waiting, wakers) = waiting_tasks(&runtime, TIMERS, &log, Who::Busy);
     let (observed, handle) = (log.clone(), runtime.handle().clone());
     let always_ready = runtime.spawn(async move {
-        while wakers.lock().len() < TIMERS {
-            yield_now().await;
-        }
-        let file = |waker: &Waker| handle.timers().file(handle.wheel(), 0, waker);
-        let filed: Vec<_> = wakers.lock().iter().map(file).collect();
+        let filed = file_due(&handle, &wakers, TIMERS).await;
         for _ in 0..2 * EVENT_INTERVAL {
             observed.note(Who::Observed(0));
             yield_now().await;
         }
-        filed.into_iter().for_each(|timer| timer.cancel(handle.wheel(), handle.timers()));
+        filed.into_iter().for_each(|timer| timer.cancel(handle.timers()));
     });
     join_all(&runtime, [always_ready].into_iter().chain(waiting));
     let gaps = log.gaps(Who::Observed(0));

@@ -15,8 +15,6 @@ enum Step {
     Relocate(usize, Offset),
     /// Time goes on by so much; at most so many entries are looked at by one call.
     Advance(u64, usize),
-    /// As `Advance`, and entries of which this divides the number are filed again so much later.
-    Refile(u64, u64, Offset),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +59,6 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<usize>().prop_map(Step::Remove),
         1 => (any::<usize>(), offset()).prop_map(|(which, to)| Step::Relocate(which, to)),
         4 => (jump(), prop_oneof![Just(usize::MAX), 0usize..4]).prop_map(|(ns, most)| Step::Advance(ns, most)),
-        1 => (jump(), 1u64..4, offset()).prop_map(|(ns, every, to)| Step::Refile(ns, every, to)),
     ]
 }
 
@@ -105,14 +102,12 @@ impl Pair {
                     let deadline = offset.from(self.now);
                     let entry = self.alive.get_mut(&id).expect("it is alive");
                     entry.0 = deadline;
-                    self.wheel.relocate(entry.1, deadline);
+                    prop_assert!(self.wheel.relocate(entry.1, deadline));
+                    prop_assert_eq!(self.wheel.get_mut(entry.1), Some(&mut { id }));
                     self.removed_any = true;
                 }
             }
-            Step::Advance(ns, most) => self.advance(ns, most, |_| None)?,
-            Step::Refile(ns, every, offset) => {
-                self.advance(ns, usize::MAX, |id| (id % every == 0).then_some(offset))?;
-            }
+            Step::Advance(ns, most) => self.advance(ns, most)?,
         }
         self.compare()
     }
@@ -121,20 +116,11 @@ impl Pair {
         self.alive.keys().nth(which.checked_rem(self.alive.len())?).copied()
     }
 
-    fn advance(
-        &mut self,
-        ns: u64,
-        most: usize,
-        refile: impl Fn(u64) -> Option<Offset>,
-    ) -> Result<(), TestCaseError> {
+    fn advance(&mut self, ns: u64, most: usize) -> Result<(), TestCaseError> {
         self.now = self.now.saturating_add(ns).min(END);
         let now = self.now;
-        let later = |id: u64| refile(id).map(|offset| offset.from(now)).filter(|&deadline| deadline > now);
         let mut shown = Vec::new();
-        let count = self.wheel.advance(now, most, |&id| {
-            shown.push(id);
-            later(id)
-        });
+        let count = self.wheel.advance(now, most, |id| shown.push(id));
         prop_assert_eq!(count, shown.len());
         prop_assert!(count <= most);
         let mut ticks = Vec::new();
@@ -142,13 +128,8 @@ impl Pair {
             let (deadline, key) = self.alive[id];
             prop_assert!(deadline <= now, "entry {} of {} shown early, at {}", id, deadline, now);
             ticks.push(shown_from(deadline));
-            match later(*id) {
-                Some(deadline) => self.alive.insert(*id, (deadline, key)),
-                None => {
-                    self.gone.push(key);
-                    self.alive.remove(id)
-                }
-            };
+            self.gone.push(key);
+            self.alive.remove(id);
         }
         prop_assert_eq!(shown.iter().collect::<BTreeSet<_>>().len(), shown.len(), "shown twice");
         if count < most {
@@ -169,7 +150,7 @@ impl Pair {
         }
         let earliest = self.alive.values().filter_map(|(deadline, _)| shown_from(*deadline)).min();
         match earliest {
-            Some(at) if at <= self.now => prop_assert!(next <= self.now, "due at {} but says {}", at, next),
+            Some(at) if at <= self.now => prop_assert!(next <= at, "due at {} but says {}", at, next),
             Some(at) if self.removed_any => prop_assert!(next <= at, "due at {} but says {}", at, next),
             Some(at) => prop_assert_eq!(next, at, "nothing was removed, so it is exact"),
             None => prop_assert!(next > self.now, "nothing will ever be due"),
@@ -186,6 +167,8 @@ proptest! {
             pair.take(step)?;
         }
         for key in std::mem::take(&mut pair.gone) {
+            prop_assert!(!pair.wheel.relocate(key, 0), "a late key moves another's entry");
+            prop_assert_eq!(pair.wheel.get_mut(key), None);
             prop_assert_eq!(pair.wheel.remove(key), None, "a late key takes out another's entry");
         }
         pair.compare()?;
@@ -198,10 +181,7 @@ proptest! {
             wheel.insert(deadline, (deadline.div_ceil(TICK_NS), number));
         }
         let mut shown = Vec::new();
-        wheel.advance(200 * TICK_NS, usize::MAX, |&entry| {
-            shown.push(entry);
-            None
-        });
+        wheel.advance(200 * TICK_NS, usize::MAX, |entry| shown.push(entry));
         let mut sorted = shown.clone();
         sorted.sort_unstable();
         prop_assert_eq!(shown.len(), offsets.len());
@@ -220,10 +200,7 @@ fn sleeping_until_the_next_deadline_shows_each_entry_in_one_step() {
     while !wheel.is_empty() {
         let now = wheel.next_deadline();
         let mut shown = Vec::new();
-        wheel.advance(now, usize::MAX, |&deadline| {
-            shown.push(deadline);
-            None
-        });
+        wheel.advance(now, usize::MAX, |deadline| shown.push(deadline));
         assert!(!shown.is_empty(), "nothing to show at {now}");
         for deadline in shown {
             assert!(deadline <= now && now - deadline < TICK_NS, "{deadline} shown at {now}");
@@ -236,15 +213,15 @@ fn sleeping_until_the_next_deadline_shows_each_entry_in_one_step() {
 #[test]
 fn a_reading_of_the_clock_that_comes_late_does_not_turn_it_back() {
     let mut wheel = Wheel::new();
-    wheel.advance(100 * TICK_NS, usize::MAX, |_: &u64| None);
+    assert_eq!(wheel.advance(100 * TICK_NS, usize::MAX, drop), 0);
     wheel.insert(50 * TICK_NS, 50);
-    let mut shown = 0;
-    let count = wheel.advance(60 * TICK_NS, usize::MAX, |_| {
-        shown += 1;
-        Some(70 * TICK_NS)
-    });
-    assert_eq!((count, shown), (1, 1), "an entry filed again in the past is shown by a later call");
-    assert_eq!(wheel.advance(102 * TICK_NS, usize::MAX, |_| None), 1);
+    assert_eq!(wheel.next_deadline(), 50 * TICK_NS, "before the present, and not after its own time");
+    wheel.insert(70 * TICK_NS, 70);
+    wheel.insert(101 * TICK_NS, 101);
+    let mut shown = Vec::new();
+    assert_eq!(wheel.advance(60 * TICK_NS, usize::MAX, |entry| shown.push(entry)), 2);
+    assert_eq!(shown, [50, 70], "due at the latest reading");
+    assert_eq!(wheel.advance(101 * TICK_NS, usize::MAX, drop), 1);
 }
 
 #[test]
@@ -267,10 +244,10 @@ fn clear_shows_every_entry_once() {
     for &deadline in &all {
         wheel.insert(deadline, deadline);
     }
-    wheel.advance(1 << 20, 3, |_| Some(1 << 21));
-    let mut cleared = BTreeSet::new();
-    wheel.clear(|&entry| assert!(cleared.insert(entry)));
-    assert_eq!(cleared, all);
+    let mut seen = BTreeSet::new();
+    wheel.advance(1 << 20, 3, |entry| assert!(seen.insert(entry)));
+    wheel.clear(|entry| assert!(seen.insert(entry)));
+    assert_eq!(seen, all);
     assert!(wheel.is_empty());
     assert_eq!(wheel.next_deadline(), u64::MAX);
 }

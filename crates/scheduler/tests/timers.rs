@@ -20,6 +20,10 @@ fn counting() -> (Arc<CountingWaker>, Waker) {
     (Arc::clone(&counter), Waker::from(counter))
 }
 
+fn file(wheels: &Wheels, here: usize, deadline: u64, waker: &Waker) -> Timer {
+    wheels.file(here, deadline, waker).expect("it is open")
+}
+
 /// Fires what is due and wakes it, as the scheduler does.
 fn turn(wheels: &Wheels, wheel: usize, now: u64) -> usize {
     let mut wakers = Vec::new();
@@ -56,9 +60,9 @@ fn every_timer_fires_within_a_tick_after_its_deadline() {
     for (filed_at, deadline) in table {
         let wheels = Wheels::new(1);
         turn(&wheels, 0, filed_at);
-        let timer = wheels.file(0, deadline, Waker::noop());
+        let mut timer = file(&wheels, 0, deadline, Waker::noop());
         let mut now = filed_at;
-        while timer.poll(Waker::noop()) == TimerState::Armed {
+        while timer.poll(Waker::noop(), &wheels) == TimerState::Armed {
             assert!(now < deadline + TICK_NS, "{deadline} filed at {filed_at} is late at {now}");
             now = wheels.earliest().max(now);
             turn(&wheels, 0, now);
@@ -72,128 +76,136 @@ fn every_timer_fires_within_a_tick_after_its_deadline() {
 fn a_timer_fires_once_and_says_so() {
     let wheels = Wheels::new(2);
     let (count, waker) = counting();
-    let timer = wheels.file(1, 5 * TICK_NS, &waker);
+    let mut timer = file(&wheels, 1, 5 * TICK_NS, &waker);
     assert_eq!(wheels.earliest(), 5 * TICK_NS);
-    assert!(!wheels.is_due(1, 5 * TICK_NS - 1));
+    assert_eq!(turn(&wheels, 0, 5 * TICK_NS), 0, "it is in the other wheel");
     assert_eq!(turn(&wheels, 1, 5 * TICK_NS - 1), 0);
-    assert_eq!(timer.poll(&waker), TimerState::Armed);
-    assert!(wheels.is_due(1, 5 * TICK_NS) && !wheels.is_due(0, 5 * TICK_NS));
+    assert_eq!(timer.poll(&waker, &wheels), TimerState::Armed);
     assert_eq!(turn(&wheels, 1, 5 * TICK_NS), 1);
     assert_eq!(turn(&wheels, 1, 6 * TICK_NS), 0);
-    assert_eq!((count.0.get(), timer.poll(&waker)), (1, TimerState::Fired));
+    assert_eq!((count.0.get(), timer.poll(&waker, &wheels)), (1, TimerState::Fired));
     assert_eq!(wheels.earliest(), u64::MAX);
-    timer.cancel(1, &wheels);
+    timer.cancel(&wheels);
 }
 
 #[test]
 fn the_newest_waker_is_the_one_that_is_woken() {
     let wheels = Wheels::new(1);
     let ((old, first), (new, second)) = (counting(), counting());
-    let timer = wheels.file(0, 10, &first);
-    assert_eq!(timer.poll(&second), TimerState::Armed);
+    let mut timer = file(&wheels, 0, 10, &first);
+    assert_eq!(timer.poll(&second, &wheels), TimerState::Armed);
     turn(&wheels, 0, TICK_NS);
     assert_eq!((old.0.get(), new.0.get()), (0, 1));
-    timer.cancel(0, &wheels);
+    timer.cancel(&wheels);
 }
 
 #[test]
 fn cancelling_the_only_timer_here_leaves_nothing_to_wake_for() {
     let wheels = Wheels::new(1);
-    wheels.file(0, TICK_NS, Waker::noop()).cancel(0, &wheels);
+    file(&wheels, 0, TICK_NS, Waker::noop()).cancel(&wheels);
     assert_eq!((wheels.timer_count(0), wheels.earliest()), (0, u64::MAX));
 }
 
 #[test]
-fn a_postponed_timer_keeps_its_place_and_fires_at_its_new_deadline() {
-    let wheels = Wheels::new(2);
-    let (count, waker) = counting();
-    let timer = wheels.file(0, TICK_NS, &waker);
-    let timer = timer.reset(9 * TICK_NS, 1, &wheels).expect("it is armed");
-    assert_eq!((wheels.timer_count(0), wheels.timer_count(1)), (1, 0), "the wheel was not touched");
-    assert_eq!(turn(&wheels, 0, 8 * TICK_NS), 0);
-    assert_eq!(timer.poll(&waker), TimerState::Armed);
-    assert_eq!(turn(&wheels, 0, 9 * TICK_NS), 1);
-    assert_eq!(count.0.get(), 1);
-    timer.cancel(1, &wheels);
-}
-
-#[test]
-fn a_timer_reset_to_earlier_moves_to_the_wheel_of_the_caller() {
-    for here in [0, 1, 2] {
+fn a_reset_moves_a_timer_to_the_wheel_of_the_caller_and_to_its_new_deadline() {
+    for (here, to) in [0, 1, 2].into_iter().flat_map(|here| [(here, 2), (here, 9), (here, 90)]) {
         let wheels = Wheels::new(2);
         let (count, waker) = counting();
-        let timer = wheels.file(0, 9 * TICK_NS, &waker);
-        let timer = timer.reset(2 * TICK_NS, here, &wheels).expect("it is armed");
-        assert_eq!(wheels.earliest(), 2 * TICK_NS);
-        assert_eq!(turn(&wheels, here, 2 * TICK_NS), 1);
-        assert_eq!(timer.poll(&waker), TimerState::Fired);
-        assert_eq!(turn(&wheels, 0, 9 * TICK_NS), 0, "the old place does not fire");
+        let timer = file(&wheels, 0, 9 * TICK_NS, &waker);
+        let mut timer = timer.reset(to * TICK_NS, here, &wheels).expect("it is armed");
+        for wheel in [0, 1, 2] {
+            assert_eq!(wheels.timer_count(wheel), usize::from(wheel == here));
+            assert_eq!(turn(&wheels, wheel, (to - 1) * TICK_NS), 0);
+        }
+        assert_eq!(timer.poll(&waker, &wheels), TimerState::Armed);
+        assert_eq!(wheels.earliest(), to * TICK_NS);
+        assert_eq!(turn(&wheels, here, to * TICK_NS), 1);
+        assert_eq!(timer.poll(&waker, &wheels), TimerState::Fired);
+        assert_eq!(turn(&wheels, 0, 99 * TICK_NS), 0, "the old place does not fire");
         assert_eq!(count.0.get(), 1);
-        assert!(timer.reset(20 * TICK_NS, here, &wheels).is_none(), "it has fired");
+        assert!(timer.reset(200 * TICK_NS, here, &wheels).is_none(), "it has fired");
     }
 }
 
 #[test]
-fn what_others_cancel_is_gone_after_one_turn() {
-    // A lazy mark would keep a million entries until their deadline, an hour ahead.
+fn what_others_cancel_is_gone_at_once_with_its_waker() {
     const TIMERS: u64 = 1_000_000;
     const HOUR: u64 = 3_600_000_000_000;
     let wheels = Wheels::new(2);
-    let kept = wheels.file(0, 2 * HOUR, Waker::noop());
+    let (count, waker) = counting();
+    let kept = file(&wheels, 0, 2 * HOUR, Waker::noop());
     let timers: Vec<Timer> =
-        (0..TIMERS).map(|number| wheels.file(0, HOUR + number * 1_000, Waker::noop())).collect();
+        (0..TIMERS).map(|number| file(&wheels, 0, HOUR + number * 1_000, &waker)).collect();
     let capacity = wheels.timer_capacity(0);
     assert!(capacity < 2 * TIMERS as usize + 8);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for timer in timers {
                 let timer = timer.reset(3 * HOUR, 1, &wheels).expect("it is armed");
-                timer.cancel(1, &wheels);
+                timer.cancel(&wheels);
             }
         });
     });
-    assert_eq!(wheels.timer_count(0), TIMERS as usize + 1);
-    assert_eq!(turn(&wheels, 0, TICK_NS), 0);
-    assert_eq!(wheels.timer_count(0), 1);
+    assert_eq!((wheels.timer_count(0), wheels.timer_count(1)), (1, 0));
+    assert_eq!(Arc::strong_count(&count), 2, "no waker is left");
+    assert_eq!(turn(&wheels, 0, HOUR + TICK_NS), 0);
     assert_eq!(wheels.earliest(), (2 * HOUR).next_multiple_of(TICK_NS), "of the one that is left");
-    let reused: Vec<Timer> = (0..TIMERS).map(|_| wheels.file(0, HOUR, Waker::noop())).collect();
-    assert_eq!(wheels.timer_capacity(0), capacity, "the places of dead entries are used again");
+    let reused: Vec<Timer> = (0..TIMERS).map(|_| file(&wheels, 0, 3 * HOUR, Waker::noop())).collect();
+    assert_eq!(wheels.timer_capacity(0), capacity, "the places of dead timers are used again");
     for timer in reused.into_iter().chain([kept]) {
-        timer.cancel(0, &wheels);
+        timer.cancel(&wheels);
     }
     assert_eq!((wheels.timer_count(0), wheels.timer_capacity(0)), (0, 0));
+}
+
+#[test]
+fn a_timer_filed_in_the_past_and_left_by_a_turn_is_cancelled() {
+    let wheels = Wheels::new(1);
+    let (count, waker) = counting();
+    let ahead = file(&wheels, 0, 100 * TICK_NS, &waker);
+    assert_eq!(turn(&wheels, 0, 100 * TICK_NS), 1);
+    let late: Vec<Timer> = (0..2).map(|_| file(&wheels, 0, 5 * TICK_NS, &waker)).collect();
+    assert_eq!(wheels.earliest(), 5 * TICK_NS);
+    let mut wakers = Vec::new();
+    assert_eq!(wheels.fire_due(0, 100 * TICK_NS, 1, &mut wakers), 1);
+    for mut timer in late.into_iter().chain([ahead]) {
+        assert_eq!(timer.poll(&waker, &wheels), TimerState::Fired, "its time has passed, wherever it is");
+        timer.cancel(&wheels);
+    }
+    assert_eq!((wheels.timer_count(0), wheels.earliest()), (0, u64::MAX));
+    assert_eq!((turn(&wheels, 0, 101 * TICK_NS), count.0.get()), (0, 1));
 }
 
 #[test]
 fn one_turn_fires_a_bounded_number_and_leaves_the_rest_due() {
     let wheels = Wheels::new(1);
     let (count, waker) = counting();
-    let timers: Vec<Timer> = (0..FIRE_MAX + 1).map(|_| wheels.file(0, 1, &waker)).collect();
+    let timers: Vec<Timer> = (0..FIRE_MAX + 1).map(|_| file(&wheels, 0, 1, &waker)).collect();
     assert_eq!(turn(&wheels, 0, TICK_NS), FIRE_MAX);
-    assert!(wheels.is_due(0, TICK_NS));
+    assert!(wheels.earliest() <= TICK_NS);
     assert_eq!(turn(&wheels, 0, TICK_NS), 1);
-    assert!(!wheels.is_due(0, u64::MAX - 1));
+    assert_eq!(wheels.earliest(), u64::MAX);
     assert_eq!(count.0.get(), FIRE_MAX as u64 + 1);
-    timers.into_iter().for_each(|timer| timer.cancel(0, &wheels));
+    timers.into_iter().for_each(|timer| timer.cancel(&wheels));
 }
 
 #[test]
 fn closing_wakes_what_is_armed_and_refuses_what_comes() {
     let wheels = Wheels::new(1);
     let (count, waker) = counting();
-    let (inside, outside) = (wheels.file(0, 10, &waker), wheels.file(wheels.outside(), 10, &waker));
+    let (mut inside, mut outside) =
+        (file(&wheels, 0, 10, &waker), file(&wheels, wheels.outside(), 10, &waker));
     let mut wakers = Vec::new();
     wheels.close(&mut wakers);
     wakers.into_iter().for_each(Waker::wake);
     assert_eq!(count.0.get(), 2);
-    let late = wheels.file(0, 10, &waker);
-    for timer in [&inside, &outside, &late] {
-        assert_eq!(timer.poll(&waker), TimerState::Gone);
+    assert!(wheels.file(0, 10, &waker).is_none());
+    for timer in [&mut inside, &mut outside] {
+        assert_eq!(timer.poll(&waker, &wheels), TimerState::Gone);
     }
     assert_eq!(turn(&wheels, 0, TICK_NS), 0);
     assert!(inside.reset(20, 0, &wheels).is_none());
-    outside.cancel(0, &wheels);
-    late.cancel(0, &wheels);
+    outside.cancel(&wheels);
     assert_eq!((wheels.timer_count(0), wheels.timer_count(1), wheels.earliest()), (0, 0, u64::MAX));
 }
 
@@ -201,16 +213,16 @@ fn closing_wakes_what_is_armed_and_refuses_what_comes() {
 fn a_sleeper_in_the_driver_is_interrupted_for_an_earlier_deadline_only() {
     let wheels = Wheels::new(1);
     let outside = wheels.outside();
-    let own = wheels.file(0, 5 * TICK_NS, Waker::noop());
+    let own = file(&wheels, 0, 5 * TICK_NS, Waker::noop());
     wheels.sleep(|until| {
         assert_eq!(until, 5 * TICK_NS);
-        let later = wheels.file(outside, 6 * TICK_NS, Waker::noop());
+        let later = file(&wheels, outside, 6 * TICK_NS, Waker::noop());
         assert!(!wheels.must_interrupt(outside));
-        let earlier = wheels.file(outside, TICK_NS, Waker::noop());
+        let earlier = file(&wheels, outside, TICK_NS, Waker::noop());
         assert!(wheels.must_interrupt(outside));
         assert!(!wheels.must_interrupt(outside), "one interrupt is enough");
-        later.cancel(outside, &wheels);
-        earlier.cancel(outside, &wheels);
+        later.cancel(&wheels);
+        earlier.cancel(&wheels);
     });
-    own.cancel(0, &wheels);
+    own.cancel(&wheels);
 }

@@ -22,31 +22,37 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(timer) = &self.timer {
-            if timer.poll(cx.waker()) == TimerState::Armed {
+        let this = &mut *self;
+        if let Some(timer) = &mut this.timer {
+            if timer.poll(cx.waker(), this.runtime.timers()) == TimerState::Armed {
                 return Poll::Pending;
             }
-            self.timer = None;
+            this.end();
             return Poll::Ready(());
         }
         if self.runtime.clock().now() >= self.deadline {
             return Poll::Ready(());
         }
         let here = self.runtime.wheel();
-        let timer = self.runtime.timers().file(here, self.deadline, cx.waker());
-        if !timer.is_filed() {
+        self.timer = self.runtime.timers().file(here, self.deadline, cx.waker());
+        if self.timer.is_none() {
             return Poll::Ready(()); // the runtime is gone
         }
-        self.timer = Some(timer);
         self.runtime.timer_filed(here);
         Poll::Pending
     }
 }
 
+impl Sleep {
+    fn end(&mut self) {
+        if let Some(timer) = self.timer.take() {
+            timer.cancel(self.runtime.timers());
+        }
+    }
+}
+
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(timer) = self.timer.take() {
-            timer.cancel(self.runtime.wheel(), self.runtime.timers());
-        }
+        self.end();
     }
 }

@@ -10,8 +10,8 @@ use std::task::Waker;
 use protocol_loom::alarm::{Alarm, NONE};
 use protocol_loom::sync::{AtomicBool, Condvar, Mutex, Ordering};
 
+use super::shared_wheel::{ModelWheel, turn, wheel};
 use super::support::{Model, Order, Outcomes};
-use super::timer_entry::{ModelWheel, turn, wheel};
 
 pub const MODELS: &[Model] = &[
     Model {
@@ -92,7 +92,7 @@ impl Floor {
 
     fn file(&self, wheel: usize, deadline: u64) {
         let filed = self.wheels[wheel].file(deadline, Waker::noop().clone());
-        assert!(filed.is_some(), "it is open");
+        assert!(filed.is_ok(), "it is open");
     }
 
     /// What a filer that will not turn its wheel does; says how many interrupts it gave.

@@ -38,11 +38,6 @@ impl<E> Bucket<E> {
         self.earliest
     }
 
-    /// The entries in their order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Filed<E>> {
-        self.filed.iter()
-    }
-
     /// The position that [`push`](Self::push) will give.
     pub(super) fn next_position(&self) -> u32 {
         self.front.wrapping_add(self.filed.len() as u32)
@@ -51,6 +46,18 @@ impl<E> Bucket<E> {
     pub(super) fn push(&mut self, filed: Filed<E>) {
         self.earliest = if self.is_empty() { filed.tick } else { self.earliest.min(filed.tick) };
         self.filed.push_back(filed);
+    }
+
+    /// The entry at `position`.
+    pub(super) fn at_mut(&mut self, position: u32) -> &mut Filed<E> {
+        let index = self.index(position);
+        &mut self.filed[index]
+    }
+
+    /// Another tick for the entry at `position`, which stays where it is.
+    pub(super) fn set_tick(&mut self, position: u32, tick: u64) {
+        self.at_mut(position).tick = tick;
+        self.earliest = self.earliest.min(tick);
     }
 
     /// Takes the first entry out.
@@ -63,7 +70,7 @@ impl<E> Bucket<E> {
 
     /// Takes the entry at `position` out; the last one takes its position.
     pub(super) fn take(&mut self, position: u32) -> Filed<E> {
-        let index = position.wrapping_sub(self.front) as usize;
+        let index = self.index(position);
         let filed = self.filed.swap_remove_back(index).expect("a position is of an entry");
         self.give_back();
         filed
@@ -71,7 +78,11 @@ impl<E> Bucket<E> {
 
     /// The place of the entry at `position`, if there is one.
     pub(super) fn place_at(&self, position: u32) -> Option<u32> {
-        Some(self.filed.get(position.wrapping_sub(self.front) as usize)?.place)
+        Some(self.filed.get(self.index(position))?.place)
+    }
+
+    fn index(&self, position: u32) -> usize {
+        position.wrapping_sub(self.front) as usize
     }
 
     /// Takes all entries out, in their order.

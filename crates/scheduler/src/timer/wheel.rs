@@ -35,9 +35,6 @@ const DUE: usize = LEVELS * BUCKETS_PER_LEVEL;
 /// "No deadline", as [`Wheel::next_deadline`] says it.
 const NONE: u64 = u64::MAX;
 
-/// So many due entries are touched before the first of them is shown.
-const TOUCHED: usize = 32;
-
 /// Entries of type `E`, each with a deadline in nanoseconds since the wheel's beginning.
 #[derive(Debug)]
 pub struct Wheel<E> {
@@ -93,12 +90,23 @@ impl<E> Wheel<E> {
         key
     }
 
-    /// Moves an entry to another deadline under the same key; does nothing if it has been removed.
-    pub fn relocate(&mut self, key: TimerKey, deadline: u64) {
-        if let Some((number, position)) = self.slab.find(key) {
+    /// An entry; `None` if it has been taken out.
+    pub fn get_mut(&mut self, key: TimerKey) -> Option<&mut E> {
+        let (number, position) = self.slab.find(key)?;
+        Some(&mut self.buckets[number].at_mut(position).entry)
+    }
+
+    /// Moves an entry to another deadline under the same key; `false` if it has been taken out.
+    pub fn relocate(&mut self, key: TimerKey, deadline: u64) -> bool {
+        let Some((number, position)) = self.slab.find(key) else { return false };
+        let tick = tick_at_or_after(deadline);
+        if self.bucket_of(tick) == number {
+            self.buckets[number].set_tick(position, tick);
+        } else {
             let filed = self.take(number, position);
-            self.file(Filed { tick: tick_at_or_after(deadline), ..filed });
+            self.file(Filed { tick, ..filed });
         }
+        true
     }
 
     /// Takes an entry out; `None` if that has been done, by this or by [`advance`](Self::advance).
@@ -109,39 +117,23 @@ impl<E> Wheel<E> {
         Some(filed.entry)
     }
 
-    /// Moves the present to `now` (never back) and shows `expire` the due entries in the order of their
-    /// ticks, those of one tick in the order of insertion unless one was moved or removed. An entry for which
-    /// `expire` returns a deadline after `now` is moved there under the same key; the others are removed.
+    /// Moves the present to `now` (never back), takes the due entries out and hands them to `fire` in the order of
+    /// their ticks, those of one tick in the order of insertion unless one was moved or removed.
     ///
-    /// Stops after `limit` entries; the rest is shown by the next call. Returns how many were shown.
-    pub fn advance(&mut self, now: u64, limit: usize, expire: impl FnMut(&E) -> Option<u64>) -> usize {
-        self.advance_touching(now, limit, |_| (), expire)
-    }
-
-    /// As [`advance`](Self::advance); calls `touch` with some entries at a time before they are shown, so that they
-    /// come into the cache together.
-    pub fn advance_touching(
-        &mut self,
-        now: u64,
-        limit: usize,
-        touch: impl Fn(&E),
-        mut expire: impl FnMut(&E) -> Option<u64>,
-    ) -> usize {
+    /// Stops after `limit` entries; the rest is for the next call. Returns how many it took.
+    pub fn advance(&mut self, now: u64, limit: usize, mut fire: impl FnMut(E)) -> usize {
         // Not back: another thread may have advanced it with a later reading of the clock.
         let target = (now >> TICK_BITS).min(LAST_TICK - 1).max(self.present);
-        let mut shown = 0;
+        let mut taken = 0;
         while !self.is_empty() {
             while !self.buckets[DUE].is_empty() {
-                if shown == limit {
-                    return shown;
+                if taken == limit {
+                    return taken;
                 }
-                let group = TOUCHED.min(limit - shown);
-                self.buckets[DUE].iter().take(group).for_each(|filed| touch(&filed.entry));
-                for _ in 0..group {
-                    let Some(filed) = self.buckets[DUE].pop() else { break };
-                    self.show(filed, target, &mut expire);
-                    shown += 1;
-                }
+                let Some(filed) = self.buckets[DUE].pop() else { break };
+                self.slab.remove(filed.place);
+                fire(filed.entry);
+                taken += 1;
             }
             match self.earliest_bucket() {
                 Some((number, start)) if start <= target => self.reach(number, start),
@@ -149,37 +141,26 @@ impl<E> Wheel<E> {
             }
         }
         self.present = target;
-        shown
+        taken
     }
 
-    /// When [`advance`](Self::advance) next has something to show: at or before the tick of the earliest
-    /// entry; exactly there unless an entry filed close to it was removed. `u64::MAX` if it is empty.
+    /// When [`advance`](Self::advance) next has something to take: at or before the tick of the earliest
+    /// entry; exactly there unless an entry filed close to it was removed or moved. `u64::MAX` if it is empty.
     pub fn next_deadline(&self) -> u64 {
         if self.buckets.get(DUE).is_some_and(|due| !due.is_empty()) {
-            return self.present << TICK_BITS;
+            return self.buckets[DUE].earliest() << TICK_BITS;
         }
         self.earliest_bucket().map_or(NONE, |(number, _)| self.buckets[number].earliest() << TICK_BITS)
     }
 
-    /// Shows and removes every entry, in no particular order.
-    pub fn clear(&mut self, mut visit: impl FnMut(&E)) {
+    /// Takes every entry out, in no particular order.
+    pub fn clear(&mut self, mut visit: impl FnMut(E)) {
         self.occupied = [0; LEVELS];
         for bucket in &mut self.buckets {
             for filed in bucket.take_all() {
-                visit(&filed.entry);
                 self.slab.remove(filed.place);
+                visit(filed.entry);
             }
-        }
-    }
-
-    /// Decides about one due entry, which has been taken out.
-    fn show(&mut self, filed: Filed<E>, target: u64, expire: &mut impl FnMut(&E) -> Option<u64>) {
-        match expire(&filed.entry) {
-            // After the target in any case: an entry that stays due would be shown for ever.
-            Some(deadline) => {
-                self.file(Filed { tick: tick_at_or_after(deadline).max(target + 1), ..filed });
-            }
-            None => self.slab.remove(filed.place),
         }
     }
 
@@ -243,6 +224,11 @@ impl<E> Wheel<E> {
         let digit = (tick >> (DIGIT_BITS * level as u32)) as usize % BUCKETS_PER_LEVEL;
         level * BUCKETS_PER_LEVEL + digit
     }
+}
+
+/// When an entry with this deadline is due: the end of its tick.
+pub(super) fn due_at(deadline: u64) -> u64 {
+    tick_at_or_after(deadline) << TICK_BITS
 }
 
 /// The first tick that is not before `deadline`.

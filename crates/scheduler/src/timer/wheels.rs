@@ -1,27 +1,26 @@
 //! The wheels of one runtime, and the handle to one timer in them.
 
 use std::fmt;
-use std::hint::black_box;
 use std::task::Waker;
 
 use shopfloor_protocol::alarm::{Alarm, NONE};
-use shopfloor_protocol::shared_wheel::{DeadlineQueue, SharedWheel};
-use shopfloor_protocol::sync::{Arc, CachePadded};
-use shopfloor_protocol::timer_entry::{TimerEntry, TimerState};
+use shopfloor_protocol::shared_wheel::{DeadlineQueue, FiledTimer, SharedWheel, TimerState};
+use shopfloor_protocol::sync::CachePadded;
 
 use super::slab::TimerKey;
-use super::wheel::Wheel;
+use super::wheel::{Wheel, due_at};
 
-/// Timers of a wheel that one turn looks at: it bounds the number of tasks made ready before any of them runs. What they
+/// Timers of a wheel that one turn fires: it bounds the number of tasks made ready before any of them runs. What they
 /// need is still in the core's cache when the last of them runs.
 pub const FIRE_MAX: usize = 256;
 
-type EntryWheel = Wheel<Arc<TimerEntry>>;
+/// The same by a worker whose queue is as long as that already.
+pub const FIRE_MAX_IN_CROWD: usize = 8;
 
 /// All wheels of a runtime, and the alarm of the one who sleeps in its driver.
 pub struct Wheels {
     /// One per slot, then the outside one.
-    wheels: Box<[CachePadded<SharedWheel<EntryWheel>>]>,
+    wheels: Box<[CachePadded<SharedWheel<Wheel<Waker>>>]>,
     alarm: CachePadded<Alarm>,
 }
 
@@ -29,12 +28,11 @@ pub struct Wheels {
 ///
 /// It stays in its wheel until it fires: end it with [`cancel`](Self::cancel). One that is merely dropped
 /// costs its memory, and a spurious wake, until then.
+#[derive(Debug)]
 #[must_use = "a timer that is not cancelled stays in its wheel"]
 pub struct Timer {
-    entry: Arc<TimerEntry>,
+    filed: FiledTimer<TimerKey>,
     wheel: usize,
-    /// `None` if the wheel was closed already.
-    key: Option<TimerKey>,
 }
 
 impl Wheels {
@@ -51,49 +49,36 @@ impl Wheels {
 
     /// Files a timer in the caller's own wheel. It wakes `waker` once when `deadline` (nanoseconds on the
     /// runtime's clock) has passed, never before and less than [`TICK_NS`](super::TICK_NS) after it if the
-    /// wheel is turned in time.
+    /// wheel is turned in time. `None` if the wheel was closed: nobody would wake it.
     ///
     /// Unless the caller will itself reach a driver turn before it parks, retires or blocks, it now owes the
     /// driver's sleeper a look: [`must_interrupt`](Self::must_interrupt).
     ///
     /// # Panics
     /// If `here` is no wheel's index, or if the wheel holds 2^32 − 1 timers.
-    pub fn file(&self, here: usize, deadline: u64, waker: &Waker) -> Timer {
-        self.file_owned(here, deadline, waker.clone())
+    pub fn file(&self, here: usize, deadline: u64, waker: &Waker) -> Option<Timer> {
+        self.file_owned(here, deadline, waker.clone()).ok()
     }
 
-    fn file_owned(&self, here: usize, deadline: u64, waker: Waker) -> Timer {
-        match self.wheels[here].file(deadline, waker) {
-            Some((entry, key)) => Timer { entry, wheel: here, key: Some(key) },
-            None => Timer { entry: Arc::new(TimerEntry::gone()), wheel: here, key: None },
-        }
+    fn file_owned(&self, here: usize, deadline: u64, waker: Waker) -> Result<Timer, Waker> {
+        let filed = self.wheels[here].file(due_at(deadline), waker)?;
+        Ok(Timer { filed, wheel: here })
     }
 
-    /// Turns one wheel: drops what other threads have cancelled, files again what was postponed, and moves
-    /// the wakers of what is due at `now` to `wakers`. Returns how many it appended.
+    /// Turns one wheel: moves the wakers of what is due at `now` to `wakers`. Returns how many it appended.
     ///
-    /// The caller wakes them when it holds no lock. One call looks at `limit` timers at most; if more are due,
-    /// [`is_due`](Self::is_due) still says so. Costs two loads if there is nothing to do.
+    /// The caller wakes them when it holds no lock. One call fires `limit` timers at most; if more are due,
+    /// [`earliest`](Self::earliest) still says so. Costs a load if there is nothing to do.
     ///
     /// # Panics
     /// If `wheel` is no wheel's index.
     pub fn fire_due(&self, wheel: usize, now: u64, limit: usize, wakers: &mut Vec<Waker>) -> usize {
-        let before = wakers.len();
-        self.wheels[wheel].turn(now, limit, |waker| wakers.push(waker));
-        wakers.len() - before
+        self.wheels[wheel].turn(now, limit, |waker| wakers.push(waker))
     }
 
     /// Turns every wheel, as [`fire_due`](Self::fire_due) does one.
     pub fn fire_all_due(&self, now: u64, limit: usize, wakers: &mut Vec<Waker>) -> usize {
         (0..self.wheels.len()).map(|wheel| self.fire_due(wheel, now, limit, wakers)).sum()
-    }
-
-    /// Whether the wheel had something due at `now` when looked at: one load.
-    ///
-    /// # Panics
-    /// If `wheel` is no wheel's index.
-    pub fn is_due(&self, wheel: usize, now: u64) -> bool {
-        self.wheels[wheel].is_due(now)
     }
 
     /// The earliest deadline that any wheel has published; `u64::MAX` if none has. One load per wheel.
@@ -119,8 +104,7 @@ impl Wheels {
         self.alarm.must_interrupt(self.wheels[here].earliest())
     }
 
-    /// How many timers the wheel holds, those cancelled elsewhere since its last turn included. Takes its
-    /// lock.
+    /// How many timers the wheel holds. Takes its lock.
     ///
     /// # Panics
     /// If `wheel` is no wheel's index.
@@ -136,8 +120,8 @@ impl Wheels {
         self.wheels[wheel].inspect(Wheel::capacity)
     }
 
-    /// Shutdown. Empties and closes all wheels: timers still armed, and all filed from now on, are
-    /// [`TimerState::Gone`]. The caller wakes `wakers` when it holds no lock.
+    /// Shutdown. Empties and closes all wheels: their timers are [`TimerState::Gone`], and no other is filed. The
+    /// caller wakes `wakers` when it holds no lock.
     pub fn close(&self, wakers: &mut Vec<Waker>) {
         for wheel in &self.wheels {
             wheel.close(|waker| wakers.push(waker));
@@ -146,99 +130,69 @@ impl Wheels {
 }
 
 impl Timer {
-    /// False if the wheel was closed already: nobody will wake this timer.
-    pub fn is_filed(&self) -> bool {
-        self.key.is_some()
+    /// Says what became of the timer; while it is armed, `waker` is the one that will be woken. Costs a load unless
+    /// that is another one than before. One that has fired is still to be cancelled.
+    pub fn poll(&mut self, waker: &Waker, wheels: &Wheels) -> TimerState {
+        wheels.wheels[self.wheel].poll(&mut self.filed, waker)
     }
 
-    /// Says what became of the timer; while it is armed, `waker` is the one that will be woken.
-    pub fn poll(&self, waker: &Waker) -> TimerState {
-        self.entry.poll(waker)
-    }
-
-    /// Moves an armed timer to another deadline and keeps its waker. `None` if it has ended: it was woken
+    /// Moves the timer to another deadline and keeps its waker. `None` if it has ended: it was woken
     /// for the old deadline, or the runtime is gone; a timer for the new one is then to be filed.
     ///
-    /// To a time that is not before the one where the wheel has it, this is one store under the entry's own
-    /// lock. Otherwise it is filed again in `here`, the caller's own wheel, with the debt of
-    /// [`Wheels::file`].
+    /// It moves to `here`, the caller's own wheel, with the debt of [`Wheels::file`].
     ///
     /// # Panics
     /// If `here` is no wheel's index.
-    pub fn reset(self, deadline: u64, here: usize, wheels: &Wheels) -> Option<Timer> {
-        let key = self.key?;
-        if self.entry.postpone(deadline) {
-            return Some(self);
-        }
+    pub fn reset(mut self, deadline: u64, here: usize, wheels: &Wheels) -> Option<Self> {
         let wheel = &wheels.wheels[self.wheel];
         if self.wheel == here {
-            return wheel.bring_forward(&self.entry, key, deadline).then_some(self);
+            return wheel.relocate(&mut self.filed, due_at(deadline)).then_some(self);
         }
-        let waker = wheel.cancel_elsewhere(&self.entry, key)?;
-        Some(wheels.file_owned(here, deadline, waker))
+        let waker = wheel.remove(self.filed)?;
+        // Its task learns of the close as all others do.
+        wheels.file_owned(here, deadline, waker).map_err(Waker::wake).ok()
     }
 
-    /// Ends the timer. In the caller's own wheel, `here`, it is unlinked at once; another one gets its key
-    /// back by a queue, without a lock, and drops it at its next turn.
-    ///
-    /// # Panics
-    /// If `here` is no wheel's index.
-    pub fn cancel(self, here: usize, wheels: &Wheels) {
-        let Some(key) = self.key else { return };
-        let wheel = &wheels.wheels[self.wheel];
-        if self.wheel == here {
-            wheel.cancel_here(self.entry, key);
-        } else {
-            drop(wheel.cancel_elsewhere(&self.entry, key));
-        }
+    /// Ends the timer: it leaves its wheel at once.
+    pub fn cancel(self, wheels: &Wheels) {
+        drop(wheels.wheels[self.wheel].remove(self.filed));
     }
 }
 
-impl DeadlineQueue for EntryWheel {
+impl DeadlineQueue for Wheel<Waker> {
     type Key = TimerKey;
 
-    fn insert(&mut self, deadline: u64, entry: Arc<TimerEntry>) -> TimerKey {
-        self.insert(deadline, entry)
+    fn insert(&mut self, due: u64, waker: Waker) -> TimerKey {
+        self.insert(due, waker)
     }
 
-    fn relocate(&mut self, key: TimerKey, deadline: u64) {
-        self.relocate(key, deadline);
+    fn get_mut(&mut self, key: TimerKey) -> Option<&mut Waker> {
+        self.get_mut(key)
     }
 
-    fn remove(&mut self, key: TimerKey) -> Option<Arc<TimerEntry>> {
+    fn relocate(&mut self, key: TimerKey, due: u64) -> bool {
+        self.relocate(key, due)
+    }
+
+    fn remove(&mut self, key: TimerKey) -> Option<Waker> {
         self.remove(key)
     }
 
-    fn advance(
-        &mut self,
-        now: u64,
-        limit: usize,
-        mut expire: impl FnMut(&TimerEntry) -> Option<u64>,
-    ) -> usize {
-        // Reading the count fetches the entry's memory. The lock of an entry would wait for each in turn.
-        let touch = |entry: &Arc<TimerEntry>| {
-            black_box(Arc::strong_count(entry));
-        };
-        self.advance_touching(now, limit, touch, |entry| expire(entry))
+    fn advance(&mut self, now: u64, limit: usize, fire: impl FnMut(Waker)) -> usize {
+        self.advance(now, limit, fire)
     }
 
     fn next_deadline(&self) -> u64 {
         self.next_deadline()
     }
 
-    fn clear(&mut self, mut visit: impl FnMut(&TimerEntry)) {
-        self.clear(|entry| visit(entry));
+    fn clear(&mut self, visit: impl FnMut(Waker)) {
+        self.clear(visit);
     }
 }
 
 impl fmt::Debug for Wheels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wheels").field("earliest", &self.earliest()).field("alarm", &self.alarm).finish()
-    }
-}
-
-impl fmt::Debug for Timer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timer").field("wheel", &self.wheel).field("entry", &self.entry).finish()
     }
 }

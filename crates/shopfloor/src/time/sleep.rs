@@ -98,8 +98,7 @@ impl Sleep {
     /// Changes the deadline, before or after it was reached. The task that polled last is woken at the new
     /// one without being polled in between.
     ///
-    /// To a later time this touches nothing but the timer itself. To an earlier one, it files the timer
-    /// again, on the calling worker.
+    /// The timer moves to the calling worker.
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.get_mut();
         this.deadline = deadline;
@@ -117,8 +116,8 @@ impl Sleep {
         if let Stage::Elapsed = self.stage {
             return Poll::Ready(());
         }
-        if let Stage::Filed(timer) = &self.stage {
-            match timer.poll(waker) {
+        if let Stage::Filed(timer) = &mut self.stage {
+            match timer.poll(waker, self.runtime.timers()) {
                 TimerState::Armed => return Poll::Pending,
                 TimerState::Fired => return self.elapse(),
                 TimerState::Gone => self.stage = Stage::Unfiled,
@@ -129,19 +128,25 @@ impl Sleep {
         }
         let nanos = self.runtime.clock().nanos_at(self.deadline.into_std());
         let here = self.runtime.wheel();
-        let timer = self.runtime.timers().file(here, nanos, waker);
-        assert!(
-            timer.is_filed(),
-            "the shopfloor runtime of this timer was shut down before the deadline, so nobody would wake it"
-        );
+        let Some(timer) = self.runtime.timers().file(here, nanos, waker) else {
+            panic!(
+                "the shopfloor runtime of this timer was shut down before the deadline, so nobody would wake it"
+            );
+        };
         self.stage = Stage::Filed(timer);
         self.runtime.timer_filed(here);
         Poll::Pending
     }
 
     fn elapse(&mut self) -> Poll<()> {
-        self.stage = Stage::Elapsed;
+        self.end(Stage::Elapsed);
         Poll::Ready(())
+    }
+
+    fn end(&mut self, stage: Stage) {
+        if let Stage::Filed(timer) = std::mem::replace(&mut self.stage, stage) {
+            timer.cancel(self.runtime.timers());
+        }
     }
 }
 
@@ -161,9 +166,7 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Stage::Filed(timer) = std::mem::replace(&mut self.stage, Stage::Unfiled) {
-            timer.cancel(self.runtime.wheel(), self.runtime.timers());
-        }
+        self.end(Stage::Unfiled);
     }
 }
 
