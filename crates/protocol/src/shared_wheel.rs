@@ -75,10 +75,10 @@
 //!
 //! An entry of its own for each timer, with a lock and the state in it, held by the future and the wheel: an
 //! allocation and a second lock, so that a cancel on another thread does without the wheel's. It returned its key
-//! by a queue; push and drain cost more than the lock. A reading of the clock in each poll instead of `turned`:
-//! 25 ns. A lock-free wheel: nearly nobody but the owner files, so there is nothing to win. Raising `earliest` at
-//! each removal: the next turn does it, at the cost of at most one early turn per cancelled deadline. An emptied
-//! wheel does say so, so that an idle runtime sleeps without a limit.
+//! by a queue, and somebody had to drain that: see docs/DECISIONS.md. A reading of the clock in each poll instead of
+//! `turned`, which is one load. A lock-free wheel: nearly nobody but the owner files, so there is nothing to win.
+//! Raising `earliest` at each removal: the next turn does it, at the cost of at most one early turn per cancelled
+//! deadline. An emptied wheel does say so, so that an idle runtime sleeps without a limit.
 //!
 //! # Checked by
 //!
