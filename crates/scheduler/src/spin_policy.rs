@@ -6,9 +6,14 @@
 //! below zero no spin is made for a number of parks that doubles from [`PAUSE_MIN`] to [`PAUSE_MAX`] as long as the
 //! spin that ends each pause misses, too.
 //!
-//! A spin whose first round finds something says nothing: a sleep would have found it as well. And a round
+//! A spin whose first round finds something counts neither way: a sleep would have found it as well. And a round
 //! that took longer than [`ROUND_MAX`] has missed whatever it found: this thread was off its core, so the one that made
 //! the event needs the core, and is better helped by sleep.
+//!
+//! A spin lasts at most [`PATIENCE`] times as long as spins usually take to find something, those that find it at once
+//! included. A client that answers this thread takes about the same time each time, and is waited for. Where much is
+//! found at once events come by themselves, and what is not there then may be long in coming: to look for all of that
+//! time costs more than the sleeps that it saves. A pause forgets what is usual, so the spin that ends it has the whole time.
 //!
 //! Rejected: spinning over the queues of others, which makes contended loads slower; a fixed time without a score,
 //! which costs a third where client and server share a core.
@@ -26,6 +31,9 @@ const MISS: i32 = -2;
 const SCORE_MAX: i32 = 8;
 const PAUSE_MIN: u32 = 64;
 const PAUSE_MAX: u32 = 4096;
+const PATIENCE: u32 = 2;
+/// What is usual follows each spin by this part of the difference.
+const FOLLOWS: u32 = 8;
 
 /// How one round of a spin ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +44,11 @@ pub(crate) enum Round {
     Found,
 }
 
-/// How a whole spin ended.
+/// How a whole spin ended, and after which time if it found something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Spun {
-    AtOnce,
-    Hit,
+    AtOnce(Duration),
+    Hit(Duration),
     Miss,
 }
 
@@ -50,11 +58,18 @@ pub(crate) struct SpinPolicy {
     /// Parks to come without a spin.
     pause: Cell<u32>,
     next_pause: Cell<u32>,
+    /// How long it usually takes to find something; `None` until a spin after the last pause has hit.
+    usual: Cell<Option<Duration>>,
 }
 
 impl SpinPolicy {
     pub(crate) fn new() -> Self {
-        Self { score: Cell::new(0), pause: Cell::new(0), next_pause: Cell::new(PAUSE_MIN) }
+        Self {
+            score: Cell::new(0),
+            pause: Cell::new(0),
+            next_pause: Cell::new(PAUSE_MIN),
+            usual: Cell::new(None),
+        }
     }
 
     /// Spins for `time` at most, if that seems worth it; false if nothing was found.
@@ -62,7 +77,7 @@ impl SpinPolicy {
         if time.is_zero() || !self.is_worth_it() {
             return false;
         }
-        let (found, spun) = rounds(time, Instant::now, round);
+        let (found, spun) = rounds(self.patience().min(time), Instant::now, round);
         self.learn(spun);
         found
     }
@@ -73,10 +88,18 @@ impl SpinPolicy {
         pause == 0
     }
 
+    fn patience(&self) -> Duration {
+        self.usual.get().map_or(Duration::MAX, |usual| usual * PATIENCE)
+    }
+
     fn learn(&self, spun: Spun) {
         let score = match spun {
-            Spun::AtOnce => return,
-            Spun::Hit => {
+            Spun::AtOnce(took) => {
+                self.usual.set(self.usual.get().map(|usual| followed(usual, took)));
+                return;
+            }
+            Spun::Hit(took) => {
+                self.usual.set(Some(self.usual.get().map_or(took, |usual| followed(usual, took))));
                 self.next_pause.set(PAUSE_MIN);
                 (self.score.get() + HIT).min(SCORE_MAX)
             }
@@ -86,9 +109,14 @@ impl SpinPolicy {
             let pause = self.next_pause.get();
             self.pause.set(pause);
             self.next_pause.set((2 * pause).min(PAUSE_MAX));
+            self.usual.set(None);
         }
         self.score.set(score.max(0));
     }
+}
+
+fn followed(usual: Duration, took: Duration) -> Duration {
+    (usual * (FOLLOWS - 1) + took) / FOLLOWS
 }
 
 /// Looks until something is found or the time is over.
@@ -99,7 +127,7 @@ fn rounds(
 ) -> (bool, Spun) {
     let start = now();
     let mut before = start;
-    let mut spun = Spun::AtOnce;
+    let mut spun: fn(Duration) -> Spun = Spun::AtOnce;
     loop {
         let found = round() == Round::Found;
         let after = now();
@@ -107,7 +135,7 @@ fn rounds(
             return (found, Spun::Miss);
         }
         if found {
-            return (true, spun);
+            return (true, spun(after - start));
         }
         if after - start >= time {
             return (false, Spun::Miss);
@@ -120,6 +148,10 @@ fn rounds(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn us(count: u64) -> Duration {
+        Duration::from_micros(count)
+    }
 
     /// A clock that advances by the given steps.
     fn clock(steps_us: &[u64]) -> impl FnMut() -> Instant {
@@ -141,8 +173,8 @@ mod tests {
 
     #[test]
     fn only_what_is_found_after_an_empty_round_is_a_hit() {
-        assert_eq!(rounds(SPIN, clock(&[0, 1]), finds_in_round(1)), (true, Spun::AtOnce));
-        assert_eq!(rounds(SPIN, clock(&[0, 1, 1]), finds_in_round(2)), (true, Spun::Hit));
+        assert_eq!(rounds(SPIN, clock(&[0, 1]), finds_in_round(1)), (true, Spun::AtOnce(us(1))));
+        assert_eq!(rounds(SPIN, clock(&[0, 1, 1]), finds_in_round(2)), (true, Spun::Hit(us(2))));
     }
 
     #[test]
@@ -165,20 +197,56 @@ mod tests {
             std::iter::repeat_with(|| policy.is_worth_it()).take_while(|worth_it| !worth_it).count()
         };
         assert_eq!([(); 8].map(|()| pause_after_miss()), [64, 128, 256, 512, 1024, 2048, 4096, 4096]);
-        policy.learn(Spun::Hit);
+        policy.learn(Spun::Hit(us(10)));
         assert_eq!(pause_after_miss(), 64);
     }
 
     #[test]
     fn a_high_score_outlives_a_few_misses() {
         let policy = SpinPolicy::new();
-        (0..20).for_each(|_| policy.learn(Spun::Hit));
+        (0..20).for_each(|_| policy.learn(Spun::Hit(us(10))));
         for _ in 0..4 {
             policy.learn(Spun::Miss);
             assert!(policy.is_worth_it());
         }
         policy.learn(Spun::Miss);
         assert!(!policy.is_worth_it());
+    }
+
+    #[test]
+    fn the_patience_is_twice_what_is_usual_once_there_was_a_hit() {
+        let policy = SpinPolicy::new();
+        policy.learn(Spun::AtOnce(us(1)));
+        assert_eq!(policy.patience(), Duration::MAX);
+        policy.learn(Spun::Hit(us(10)));
+        assert_eq!(policy.patience(), us(20));
+        policy.learn(Spun::Hit(us(18)));
+        assert_eq!(policy.patience(), us(22));
+    }
+
+    #[test]
+    fn what_is_found_at_once_shortens_the_patience() {
+        let policy = SpinPolicy::new();
+        policy.learn(Spun::Hit(us(10)));
+        (0..100).for_each(|_| policy.learn(Spun::AtOnce(us(1))));
+        assert!(policy.patience() < us(3), "{:?}", policy.patience());
+    }
+
+    #[test]
+    fn a_miss_changes_the_patience_only_if_a_pause_begins() {
+        let policy = SpinPolicy::new();
+        (0..2).for_each(|_| policy.learn(Spun::Hit(us(10))));
+        policy.learn(Spun::Miss);
+        assert_eq!(policy.patience(), us(20));
+        policy.learn(Spun::Miss);
+        assert_eq!(policy.patience(), Duration::MAX);
+    }
+
+    #[test]
+    fn a_spin_ends_when_the_patience_does() {
+        let policy = SpinPolicy::new();
+        policy.learn(Spun::Hit(Duration::from_nanos(1)));
+        assert!(!policy.spin(Duration::MAX, || Round::Empty));
     }
 
     #[test]
