@@ -10,10 +10,12 @@
 //! that took longer than [`ROUND_MAX`] has missed whatever it found: this thread was off its core, so the one that made
 //! the event needs the core, and is better helped by sleep.
 //!
-//! A spin lasts at most [`PATIENCE`] times as long as spins usually take to find something, those that find it at once
-//! included. A client that answers this thread takes about the same time each time, and is waited for. Where much is
-//! found at once events come by themselves, and what is not there then may be long in coming: to look for all of that
-//! time costs more than the sleeps that it saves. A pause forgets what is usual, so the spin that ends it has the whole time.
+//! A spin lasts at most [`PATIENCE`] times as long as it usually takes until there is an event, those that are found
+//! at once included. A client that answers this thread takes about the same time each time, and is waited for. Where
+//! much is found at once events come by themselves, and what is not there then may be long in coming: to look for all
+//! of that time costs more than the sleeps that it saves. A pause forgets what is usual, so the spin that ends it has the
+//! whole time. Other threads of the process teach no patience: two that wait for each other in turn find each
+//! other at once while both look, and need the whole time to meet again after one of them has slept.
 //!
 //! Rejected: spinning over the queues of others, which makes contended loads slower; a fixed time without a score,
 //! which costs a third where client and server share a core.
@@ -40,15 +42,17 @@ const FOLLOWS: u32 = 8;
 pub(crate) enum Round {
     /// Nothing has happened.
     Empty,
-    /// There is something to do.
-    Found,
+    /// Something has come from outside of the process.
+    Event,
+    /// There is something to do that another thread or the clock has brought.
+    Call,
 }
 
-/// How a whole spin ended, and after which time if it found something.
+/// How a whole spin ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Spun {
-    AtOnce(Duration),
-    Hit(Duration),
+    AtOnce,
+    Hit,
     Miss,
 }
 
@@ -58,7 +62,7 @@ pub(crate) struct SpinPolicy {
     /// Parks to come without a spin.
     pause: Cell<u32>,
     next_pause: Cell<u32>,
-    /// How long it usually takes to find something; `None` until a spin after the last pause has hit.
+    /// How long it usually takes until there is an event; `None` until a spin after the last pause has hit one.
     usual: Cell<Option<Duration>>,
 }
 
@@ -77,7 +81,10 @@ impl SpinPolicy {
         if time.is_zero() || !self.is_worth_it() {
             return false;
         }
-        let (found, spun) = rounds(self.patience().min(time), Instant::now, round);
+        let (found, spun, event_after) = rounds(self.patience().min(time), Instant::now, round);
+        if let Some(took) = event_after {
+            self.learn_patience(spun, took);
+        }
         self.learn(spun);
         found
     }
@@ -92,14 +99,18 @@ impl SpinPolicy {
         self.usual.get().map_or(Duration::MAX, |usual| usual * PATIENCE)
     }
 
+    fn learn_patience(&self, spun: Spun, took: Duration) {
+        let usual = match self.usual.get() {
+            Some(usual) => Some((usual * (FOLLOWS - 1) + took) / FOLLOWS),
+            None => (spun == Spun::Hit).then_some(took),
+        };
+        self.usual.set(usual);
+    }
+
     fn learn(&self, spun: Spun) {
         let score = match spun {
-            Spun::AtOnce(took) => {
-                self.usual.set(self.usual.get().map(|usual| followed(usual, took)));
-                return;
-            }
-            Spun::Hit(took) => {
-                self.usual.set(Some(self.usual.get().map_or(took, |usual| followed(usual, took))));
+            Spun::AtOnce => return,
+            Spun::Hit => {
                 self.next_pause.set(PAUSE_MIN);
                 (self.score.get() + HIT).min(SCORE_MAX)
             }
@@ -115,30 +126,27 @@ impl SpinPolicy {
     }
 }
 
-fn followed(usual: Duration, took: Duration) -> Duration {
-    (usual * (FOLLOWS - 1) + took) / FOLLOWS
-}
-
-/// Looks until something is found or the time is over.
+/// Looks until something is found or the time is over: whether it was, how that counts, and after which time there was
+/// an event.
 fn rounds(
     time: Duration,
     mut now: impl FnMut() -> Instant,
     mut round: impl FnMut() -> Round,
-) -> (bool, Spun) {
+) -> (bool, Spun, Option<Duration>) {
     let start = now();
     let mut before = start;
-    let mut spun: fn(Duration) -> Spun = Spun::AtOnce;
+    let mut spun = Spun::AtOnce;
     loop {
-        let found = round() == Round::Found;
+        let found = round();
         let after = now();
         if after - before > ROUND_MAX {
-            return (found, Spun::Miss);
+            return (found != Round::Empty, Spun::Miss, None);
         }
-        if found {
-            return (true, spun(after - start));
-        }
-        if after - start >= time {
-            return (false, Spun::Miss);
+        match found {
+            Round::Event => return (true, spun, Some(after - start)),
+            Round::Call => return (true, spun, None),
+            Round::Empty if after - start >= time => return (false, Spun::Miss, None),
+            Round::Empty => {}
         }
         before = after;
         spun = Spun::Hit;
@@ -163,30 +171,40 @@ mod tests {
         }
     }
 
-    fn finds_in_round(number: usize) -> impl FnMut() -> Round {
+    fn finds_in_round(number: usize, what: Round) -> impl FnMut() -> Round {
         let mut rounds = 0;
         move || {
             rounds += 1;
-            if rounds == number { Round::Found } else { Round::Empty }
+            if rounds == number { what } else { Round::Empty }
         }
     }
 
     #[test]
     fn only_what_is_found_after_an_empty_round_is_a_hit() {
-        assert_eq!(rounds(SPIN, clock(&[0, 1]), finds_in_round(1)), (true, Spun::AtOnce(us(1))));
-        assert_eq!(rounds(SPIN, clock(&[0, 1, 1]), finds_in_round(2)), (true, Spun::Hit(us(2))));
+        assert_eq!(rounds(SPIN, clock(&[0, 1]), finds_in_round(1, Round::Call)), (true, Spun::AtOnce, None));
+        assert_eq!(rounds(SPIN, clock(&[0, 1, 1]), finds_in_round(2, Round::Call)), (true, Spun::Hit, None));
+    }
+
+    #[test]
+    fn of_an_event_the_time_is_known() {
+        let events = |steps: &[u64], number| rounds(SPIN, clock(steps), finds_in_round(number, Round::Event));
+        assert_eq!(events(&[0, 1], 1), (true, Spun::AtOnce, Some(us(1))));
+        assert_eq!(events(&[0, 1, 2], 2), (true, Spun::Hit, Some(us(3))));
     }
 
     #[test]
     fn a_spin_ends_after_its_time() {
         let time = Duration::from_micros(5);
-        assert_eq!(rounds(time, clock(&[0, 2, 2, 2]), finds_in_round(9)), (false, Spun::Miss));
+        let spun = rounds(time, clock(&[0, 2, 2, 2]), finds_in_round(9, Round::Event));
+        assert_eq!(spun, (false, Spun::Miss, None));
     }
 
     #[test]
     fn a_spin_that_lost_its_core_has_missed_whatever_it_found() {
-        assert_eq!(rounds(SPIN, clock(&[0, 1, 4]), finds_in_round(2)), (true, Spun::Miss));
-        assert_eq!(rounds(SPIN, clock(&[0, 4]), finds_in_round(9)), (false, Spun::Miss));
+        let spun = rounds(SPIN, clock(&[0, 1, 4]), finds_in_round(2, Round::Event));
+        assert_eq!(spun, (true, Spun::Miss, None));
+        let spun = rounds(SPIN, clock(&[0, 4]), finds_in_round(9, Round::Event));
+        assert_eq!(spun, (false, Spun::Miss, None));
     }
 
     #[test]
@@ -197,14 +215,14 @@ mod tests {
             std::iter::repeat_with(|| policy.is_worth_it()).take_while(|worth_it| !worth_it).count()
         };
         assert_eq!([(); 8].map(|()| pause_after_miss()), [64, 128, 256, 512, 1024, 2048, 4096, 4096]);
-        policy.learn(Spun::Hit(us(10)));
+        policy.learn(Spun::Hit);
         assert_eq!(pause_after_miss(), 64);
     }
 
     #[test]
     fn a_high_score_outlives_a_few_misses() {
         let policy = SpinPolicy::new();
-        (0..20).for_each(|_| policy.learn(Spun::Hit(us(10))));
+        (0..20).for_each(|_| policy.learn(Spun::Hit));
         for _ in 0..4 {
             policy.learn(Spun::Miss);
             assert!(policy.is_worth_it());
@@ -216,26 +234,27 @@ mod tests {
     #[test]
     fn the_patience_is_twice_what_is_usual_once_there_was_a_hit() {
         let policy = SpinPolicy::new();
-        policy.learn(Spun::AtOnce(us(1)));
+        policy.learn_patience(Spun::AtOnce, us(1));
         assert_eq!(policy.patience(), Duration::MAX);
-        policy.learn(Spun::Hit(us(10)));
+        policy.learn_patience(Spun::Hit, us(10));
         assert_eq!(policy.patience(), us(20));
-        policy.learn(Spun::Hit(us(18)));
+        policy.learn_patience(Spun::Hit, us(18));
         assert_eq!(policy.patience(), us(22));
     }
 
     #[test]
     fn what_is_found_at_once_shortens_the_patience() {
         let policy = SpinPolicy::new();
-        policy.learn(Spun::Hit(us(10)));
-        (0..100).for_each(|_| policy.learn(Spun::AtOnce(us(1))));
+        policy.learn_patience(Spun::Hit, us(10));
+        (0..100).for_each(|_| policy.learn_patience(Spun::AtOnce, us(1)));
         assert!(policy.patience() < us(3), "{:?}", policy.patience());
     }
 
     #[test]
-    fn a_miss_changes_the_patience_only_if_a_pause_begins() {
+    fn a_pause_forgets_what_is_usual_and_a_miss_before_it_does_not() {
         let policy = SpinPolicy::new();
-        (0..2).for_each(|_| policy.learn(Spun::Hit(us(10))));
+        policy.learn_patience(Spun::Hit, us(10));
+        (0..2).for_each(|_| policy.learn(Spun::Hit));
         policy.learn(Spun::Miss);
         assert_eq!(policy.patience(), us(20));
         policy.learn(Spun::Miss);
@@ -245,7 +264,7 @@ mod tests {
     #[test]
     fn a_spin_ends_when_the_patience_does() {
         let policy = SpinPolicy::new();
-        policy.learn(Spun::Hit(Duration::from_nanos(1)));
+        policy.learn_patience(Spun::Hit, Duration::from_nanos(1));
         assert!(!policy.spin(Duration::MAX, || Round::Empty));
     }
 
