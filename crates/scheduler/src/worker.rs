@@ -480,12 +480,15 @@ impl Worker {
             self.spin_policy.spin(floor.config.driver_spin, || {
                 let mut wakers = wakers.borrow_mut();
                 if !self.turn(Some(Duration::ZERO), &mut wakers) {
-                    return Round::Found;
+                    return Round::Call;
+                }
+                if !wakers.is_empty() {
+                    return Round::Event;
                 }
                 // The clock is read only if there is a timer.
                 let deadline = floor.timers.earliest();
                 let is_due = deadline != u64::MAX && deadline <= floor.clock.now();
-                if wakers.is_empty() && !is_due && !is_unparked() { Round::Empty } else { Round::Found }
+                if is_due || is_unparked() { Round::Call } else { Round::Empty }
             })
         };
         let in_driver = || {

@@ -29,7 +29,7 @@ pub(super) fn run<J: Job>(core: PoolCore<J>, mut seat: Seat) {
             call_hook(contained, "the start hook of a blocking thread", config.on_start.as_ref());
             let spin = SpinPolicy::new();
             let look_out = |has_news: &dyn Fn() -> bool| {
-                spin.spin(config.spin, || if has_news() { Round::Found } else { Round::Empty });
+                spin.spin(config.spin, || if has_news() { Round::Call } else { Round::Empty });
             };
             queue.work(&mut seat, || countdown(config.keep_alive), look_out, spawn, contained);
             call_hook(contained, "the stop hook of a blocking thread", config.on_stop.as_ref());

@@ -13,23 +13,22 @@ struct OneRead<F>(F);
 
 impl<F> Unpin for OneRead<F> {}
 
-impl<F: FnMut(&mut [u8]) -> io::Result<usize>> AsyncRead for OneRead<F> {
+impl<F: FnMut(&mut ReadBuf<'_>) -> io::Result<usize>> AsyncRead for OneRead<F> {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let len = (self.get_mut().0)(buf.initialize_unfilled())?;
-        buf.advance(len);
+        (self.get_mut().0)(buf)?;
         Poll::Ready(Ok(()))
     }
 }
 
-/// Calls `read` on the part of `buf` that is free, initialised with zeros, and advances `buf` by the length
-/// that `read` returns. Of a buffer without room, that part is empty.
+/// Calls `read` on the part of `buf` that is free, and advances `buf` by what it fills of that. Of a buffer without
+/// room, that part is empty.
 pub(crate) fn fill<B: BufMut>(
     buf: &mut B,
-    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    mut read: impl FnMut(&mut ReadBuf<'_>) -> io::Result<usize>,
 ) -> io::Result<usize> {
     if !buf.has_remaining_mut() {
         // `read_buf` would not call the reader.
-        return read(&mut []);
+        return read(&mut ReadBuf::new(&mut []));
     }
     let mut reader = OneRead(read);
     let read = pin!(reader.read_buf(buf));
@@ -39,14 +38,15 @@ pub(crate) fn fill<B: BufMut>(
     }
 }
 
-/// As [`fill`], for a `read` that also says from whom the datagram is.
+/// As [`fill`], for a `read` that wants initialised memory and also says from whom the datagram is.
 pub(crate) fn fill_from<B: BufMut, A>(
     buf: &mut B,
     mut read: impl FnMut(&mut [u8]) -> io::Result<(usize, A)>,
 ) -> io::Result<(usize, A)> {
     let mut sender = None;
     let len = fill(buf, |free| {
-        let (len, from) = read(free)?;
+        let (len, from) = read(free.initialize_unfilled())?;
+        free.advance(len);
         sender = Some(from);
         Ok(len)
     })?;
@@ -62,7 +62,7 @@ mod tests {
     fn a_vector_grows_by_what_was_read() {
         let mut buf = b"ab".to_vec();
         let len = fill(&mut buf, |free| {
-            free[..3].copy_from_slice(b"cde");
+            free.put_slice(b"cde");
             Ok(3)
         });
         assert_eq!(len.expect("a read"), 3);
@@ -82,7 +82,7 @@ mod tests {
         let mut full: &mut [u8] = &mut [];
         let mut lens = Vec::new();
         let len = fill(&mut full, |free| {
-            lens.push(free.len());
+            lens.push(free.remaining());
             Ok(0)
         });
         assert_eq!((len.expect("a read"), lens), (0, vec![0]));

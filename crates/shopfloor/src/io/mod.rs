@@ -15,6 +15,7 @@
 mod async_fd;
 pub(crate) mod buf_mut;
 pub(crate) mod leaf;
+pub(crate) mod recv;
 
 pub use shopfloor_driver::{Interest, Ready};
 

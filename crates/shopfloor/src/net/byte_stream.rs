@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::BufMut;
 use polling::AsSource;
@@ -13,6 +13,7 @@ use tokio::io::ReadBuf;
 use crate::context::IoWait;
 use crate::io::buf_mut::fill;
 use crate::io::leaf::LeafSource;
+use crate::io::recv::recv_buf;
 
 /// A connected, non-blocking stream socket of the standard library.
 #[allow(unnameable_types, reason = "sealed: the streams of this crate and no others")]
@@ -99,11 +100,8 @@ impl<T: ByteStream> LeafSource<T> {
         self.poll_leaf(cx, IoWait::Write, |cx| self.source().poll_write_io(cx, want_len, write))
     }
 
-    /// Initialises the rest of `buf`, which costs once per buffer, and reads into it.
     pub(crate) fn poll_read_buf(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let read_len = ready!(self.poll_read(cx, buf.initialize_unfilled()))?;
-        buf.advance(read_len);
-        Poll::Ready(Ok(()))
+        self.poll_read_with(cx, buf.remaining(), |io| recv_buf(io, buf)).map_ok(drop)
     }
 
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -141,7 +139,7 @@ impl<T: ByteStream> LeafSource<T> {
     }
 
     pub(crate) fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.try_io(Interest::READABLE, |io| fill(buf, |free| io.read(free)))
+        self.try_io(Interest::READABLE, |io| fill(buf, |free| recv_buf(io, free)))
     }
 
     pub(crate) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {

@@ -14,6 +14,7 @@ use crate::context::IoWait;
 use crate::io::Interest;
 use crate::io::buf_mut::{fill, fill_from};
 use crate::io::leaf::LeafSource;
+use crate::io::recv::recv_buf;
 use crate::net::addr::{self, ToSocketAddrs};
 use crate::net::readiness::{impl_readiness, impl_std_conversion};
 
@@ -175,7 +176,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.leaf.poll_fill(cx, buf, |io, buf| io.recv(buf).map(|len| (len, ())))
+        self.leaf.poll_io(cx, IoWait::Read, |io| recv_buf(io, buf)).map_ok(drop)
     }
 
     /// As [`recv`](Self::recv), without waiting.
@@ -226,7 +227,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// No datagram is lost.
     pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.leaf.io(IoWait::Read, |io| fill(buf, |free| io.recv(free))).await
+        self.leaf.io(IoWait::Read, |io| fill(buf, |free| recv_buf(io, free))).await
     }
 
     /// As [`recv_buf`](Self::recv_buf), without waiting.
@@ -234,7 +235,7 @@ impl UdpSocket {
     /// # Errors
     /// `WouldBlock` if nothing is there; else what the system says.
     pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.leaf.try_io(Interest::READABLE, |io| fill(buf, |free| io.recv(free)))
+        self.leaf.try_io(Interest::READABLE, |io| fill(buf, |free| recv_buf(io, free)))
     }
 
     /// As [`recv_buf`](Self::recv_buf), and says from whom the datagram is.

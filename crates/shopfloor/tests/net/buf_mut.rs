@@ -1,8 +1,11 @@
 //! Reading into a buffer that grows.
 
+use std::future::poll_fn;
 use std::io::ErrorKind;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 
-use shopfloor::io::AsyncWriteExt;
+use shopfloor::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use shopfloor::net::UdpSocket;
 #[cfg(unix)]
 use shopfloor::net::{UnixDatagram, UnixStream};
@@ -112,5 +115,25 @@ fn unix_datagrams_are_appended_and_lost_without_room() {
     on_both_runtimes(|| async {
         let (sender, receiver) = UnixDatagram::pair().expect("a pair");
         receives!(sender, receiver, |from: shopfloor::net::unix::SocketAddr| from.is_unnamed());
+    });
+}
+
+#[test]
+fn a_read_initialises_no_more_of_a_buffer_than_it_fills() {
+    on_both_runtimes(|| async {
+        let (mut near, mut far) = connected().await;
+        far.write_all(b"abc").await.expect("a write");
+        let mut memory = [MaybeUninit::uninit(); 4096];
+        let mut buf = ReadBuf::uninit(&mut memory);
+        poll_fn(|cx| Pin::new(&mut near).poll_read(cx, &mut buf)).await.expect("a read");
+        assert_eq!((buf.filled(), buf.initialized().len()), (&b"abc"[..], 3));
+
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+        let address = socket.local_addr().expect("an address");
+        socket.send_to(b"abcd", address).await.expect("a datagram");
+        let mut memory = [MaybeUninit::uninit(); 4096];
+        let mut buf = ReadBuf::uninit(&mut memory);
+        poll_fn(|cx| socket.poll_recv(cx, &mut buf)).await.expect("a datagram");
+        assert_eq!((buf.filled(), buf.initialized().len()), (&b"abcd"[..], 4));
     });
 }
