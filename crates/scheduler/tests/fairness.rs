@@ -5,6 +5,7 @@
 
 mod support;
 
+use shopfloor_protocol::cells::Counter;
 use shopfloor_protocol::flag::Flag;
 use shopfloor_protocol::sync::Mutex;
 use shopfloor_scheduler::config::{EVENT_INTERVAL, INJECTOR_BATCH, INJECTOR_INTERVAL, LIFO_STREAK_MAX};
@@ -314,6 +315,40 @@ fn a_timer_behind_busy_tasks_waits_for_an_event_interval_and_the_queue() {
     });
     assert!(longest <= EVENT_INTERVAL as usize + BUSY, "{longest} polls");
     assert!(longest > EVENT_INTERVAL as usize / 2, "{longest} polls: the interval was not seen");
+}
+
+/// Counts its turns, and has nothing.
+#[derive(Default)]
+struct CountingDriver(Counter);
+
+impl Driver for CountingDriver {
+    fn turn(&self, _: Option<Duration>, _: &mut Vec<Waker>) -> io::Result<usize> {
+        self.0.add(1);
+        Ok(0)
+    }
+
+    fn interrupt(&self) {}
+
+    fn shutdown(&self, _: &mut Vec<Waker>) {}
+}
+
+#[test]
+fn polls_that_take_less_than_an_event_time_put_off_the_look_at_the_driver() {
+    const INTERVALS: u32 = 10;
+    for (shortest, turns) in [(Duration::ZERO, u64::from(INTERVALS)), (Duration::MAX, 0)] {
+        let mut config = short_polls();
+        config.event_time = shortest..=Duration::MAX;
+        let driver = Arc::new(CountingDriver::default());
+        let runtime = Scheduler::start(config, Arc::clone(&driver) as _).expect("it starts no thread");
+        let task = runtime.spawn(async move {
+            let before = driver.0.get();
+            for _ in 0..INTERVALS * EVENT_INTERVAL {
+                yield_now().await;
+            }
+            driver.0.get() - before
+        });
+        assert_eq!(runtime.block_on(task).expect("it ends"), turns);
+    }
 }
 
 #[test]
