@@ -22,7 +22,7 @@
 //! | state   | meaning                                  | `turned`           | in the wheel, with its waker |
 //! |---------|------------------------------------------|--------------------|------------|
 //! | `Armed` | waits for its time                       | before its time    | yes        |
-//! | `Fired` | its time has passed                      | at or after it     | no, its waker was handed out; yes if the turn had reached its limit |
+//! | `Fired` | its time has passed                      | at or after it     | no, its waker was handed out; yes if a turn has left it, or has still to come to it, or it was filed or moved to a time that had passed |
 //! | `Gone`  | the wheel was closed                     | [`CLOSED`]         | no, its waker was handed out |
 //!
 //! Of the wheel: open, then closed for ever. A closed one is empty and takes no timer.
@@ -57,9 +57,12 @@
 //! It answers "armed" if `turned` is before the timer's time and the waker is the one in the wheel. Suppose that
 //! the timer has been fired, or the wheel closed. Either that waker's wake came before the start of this poll:
 //! then so did the store to `turned`, and the poll reads it (E2). Or the wake is still to come, and leads to
-//! another poll. Which waker is in the wheel is told by the addresses of its data and its functions. No other can
-//! have both while it is there; and one that has them afterwards was made after the wake had used it up, so its
-//! poll comes after that, too.
+//! another poll. That holds for a wake that finds its task woken already, too: it must come before the poll to which it
+//! leaves the task, as the wakes of our tasks and roots do by a read-modify-write, and as is asked of a foreign waker.
+//!
+//! Which waker is in the wheel is told by the addresses of its data and its functions, as
+//! [`will_wake`](Waker::will_wake) does: one with the same wakes the same task. If the first one has been used up, and its
+//! addresses belong to another task since, that was made after the wake, so its poll comes after that as well.
 //!
 //! What is fired has its time at or before `turned`, also if a turn comes with a reading of the clock that is
 //! earlier than that of the turn before: `turned` keeps the later one.

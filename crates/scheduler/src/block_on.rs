@@ -117,7 +117,7 @@ impl<'a> Sitting<'a> {
             if let Poll::Ready(output) = poll_root(future.as_mut(), root, waker) {
                 return output;
             }
-            // The root is looked at as often as the driver; before a park it has the token of the parker.
+            // The root is looked at after so many polls; before a park it has the token of the parker.
             self.work(|_, moment| {
                 let is_root_due = is_due(&until_root, interval) || moment == Moment::Starved;
                 is_root_due && root.woken.is_raised()

@@ -176,7 +176,8 @@ fn start_stand_in(floor: &Arc<Floor>, was_missing: bool) -> bool {
     };
     floor.foreman.stand_ins_missing.add(1);
     if !was_missing {
-        let why = error.map_or_else(|| "all are in use".to_owned(), |error| error.to_string());
+        let why = error
+            .map_or_else(|| format!("all {} are in use", floor.config.stand_ins), |error| error.to_string());
         contain("a tracing subscriber", || {
             tracing::error!(why, "no stand-in worker to be had; stuck polls slow the others down");
         });

@@ -35,7 +35,7 @@ const DEFER_BATCH_NS: u64 = 200_000;
 /// A batch that will take this long does not wait for that: it would in any case.
 const LONG_BATCH_NS: u64 = 2 * DEFER_BATCH_NS;
 /// One in so many polls looks at the clock while a wake is deferred.
-const LOOK_INTERVAL: u32 = 4;
+const CLOCK_INTERVAL: u32 = 4;
 /// The weight of the newest sample is one in so many.
 const SMOOTHING: u64 = 8;
 
@@ -70,10 +70,10 @@ impl WakePolicy {
         smooth(&self.poll_ns, sample);
     }
 
-    /// How many polls take about as long as `time`.
-    pub(crate) fn polls_in(&self, time: Duration) -> u32 {
+    /// How many polls take about as long as `time`, if they take as long as usual, or `lately` nanoseconds if that is longer.
+    pub(crate) fn polls_in(&self, time: Duration, lately: u64) -> u32 {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        u32::try_from(nanos / self.poll_ns.get().max(1)).unwrap_or(u32::MAX)
+        u32::try_from(nanos / self.poll_ns.get().max(lately).max(1)).unwrap_or(u32::MAX)
     }
 
     /// A task was pushed to the own queue.
@@ -144,7 +144,7 @@ impl WakePolicy {
     fn is_worth_a_look(&self) -> bool {
         let polls = self.deferred_polls.get().wrapping_add(1);
         self.deferred_polls.set(polls);
-        self.poll_ns.get() > self.wake_ns.get() || polls.is_multiple_of(LOOK_INTERVAL)
+        self.poll_ns.get() > self.wake_ns.get() || polls.is_multiple_of(CLOCK_INTERVAL)
     }
 
     /// Wakes somebody, and takes the time if anybody was woken.

@@ -36,13 +36,15 @@ pub(crate) struct Worker {
     queue: RefCell<Option<LocalQueue<Notified>>>,
     pub(crate) policy: WakePolicy,
     spin_policy: SpinPolicy,
-    /// Polls until the next look around, and until the injector goes first.
+    /// Polls, or looks for a task in vain, until the next look around, and until the injector goes first.
     until_look: Cell<u32>,
     until_injector: Cell<u32>,
-    /// Polls between the last look around and the next one; and of those before, since they have reached an event interval.
+    /// Polls between the last look around and the next one; and those before that: fewer than an event interval, which both
+    /// together do not exceed.
     look_interval: Cell<u32>,
     polls_before: Cell<u32>,
-    /// When the driver was last looked at, on the runtime's clock.
+    /// When this worker last looked around, and when at the driver, on the runtime's clock. A park is both.
+    looked_at: Cell<u64>,
     driver_looked_at: Cell<u64>,
     lifo_streak: Cell<u32>,
     is_searching: Cell<bool>,
@@ -76,7 +78,7 @@ impl Worker {
         let random = Cell::new(seat.slot as u32 + 1);
         let look_interval = Cell::new(floor.config.event_interval);
         let until_injector = Cell::new(floor.config.injector_interval);
-        let driver_looked_at = Cell::new(floor.clock.now());
+        let looked_at = Cell::new(floor.clock.now());
         let handle = Arc::new(Handle { floor: Arc::clone(&floor) });
         Rc::new(Self {
             floor,
@@ -89,7 +91,8 @@ impl Worker {
             until_injector,
             look_interval,
             polls_before: Cell::new(0),
-            driver_looked_at,
+            driver_looked_at: looked_at.clone(),
+            looked_at,
             lifo_streak: Cell::new(0),
             is_searching: Cell::new(false),
             joining: Cell::new(false),
@@ -162,17 +165,18 @@ impl Worker {
     }
 
     fn work_outside_tasks(&self, mut leave: impl FnMut(&Self, Moment) -> bool) {
+        let mut is_timed = false;
         while self.floor.lifecycle.phase() != RuntimePhase::Closed {
-            let is_due = is_due(&self.until_look, self.look_interval.get());
-            // The poll that follows is timed from here.
-            let looked_at = is_due.then(|| self.look_around());
+            if is_due(&self.until_look, self.look_interval.get()) {
+                self.look_around();
+                // The next poll is, whenever there is one.
+                is_timed = true;
+            }
             let task = self.next_task();
             let moment = if task.is_some() { Moment::Ran } else { Moment::Starved };
             if let Some(task) = task {
-                self.run(task);
-                if let Some(start) = looked_at {
-                    self.policy.learn_poll_length(self.floor.clock.now().saturating_sub(start));
-                }
+                self.run(task, is_timed);
+                is_timed = false;
             }
             // Asked in one place, so that it is compiled into the loop.
             if leave(self, moment) {
@@ -270,9 +274,9 @@ impl Worker {
         floor.idle.stop_searching(|| floor.has_work(), |slot| floor.unpark(slot));
     }
 
-    /// Called outside tasks.
+    /// Called outside tasks. `is_timed`: the length of the poll is taken.
     #[inline]
-    fn run(&self, task: Notified) {
+    fn run(&self, task: Notified, is_timed: bool) {
         let id = task.id();
         // Not before: a task that is set aside is not running.
         let before_poll = || self.show_polling(id.as_u64());
@@ -282,12 +286,16 @@ impl Worker {
             task.set_wait_word(wait_word);
             yielded
         };
+        let started = is_timed.then(|| self.floor.clock.now());
         // No guard ends them: what a task throws ends inside.
         context::start_task(id);
         coop::start_poll();
         let ran = task.run(before_poll, after_poll);
         coop::end_poll();
         context::end_task();
+        if let Some(started) = started {
+            self.policy.learn_poll_length(self.floor.clock.now().saturating_sub(started));
+        }
         if let Some(joiner) = self.settle(id, ran) {
             self.wake_joiner(joiner);
             self.seated(|_, queue| self.policy.look_again(&self.floor, queue));
@@ -367,19 +375,16 @@ impl Worker {
     }
 
     /// What a busy worker does every few dozen polls, or more often if they are long, so that events and timers do
-    /// not wait for it to starve. The driver, which costs a system call, has its turn at some of these looks. Returns what
-    /// the clock says at its end.
+    /// not wait for it to starve. The driver, which costs a system call, has its turn at some of these looks.
     #[cold]
-    fn look_around(&self) -> u64 {
-        let Config { event_interval, event_time, .. } = &self.floor.config;
-        let polls = self.polls_before.get() + self.look_interval.get();
-        let is_turn = polls >= *event_interval;
-        self.polls_before.set(if is_turn { 0 } else { polls });
+    fn look_around(&self) {
+        let Config { event_interval, event_time, timer_time, .. } = &self.floor.config;
         let now = self.floor.clock.now();
+        let polls = self.polls_before.get() + self.look_interval.get();
+        let are_enough = polls >= *event_interval;
         let since = Duration::from_nanos(now.saturating_sub(self.driver_looked_at.get()));
-        let is_turn = since >= if is_turn { *event_time.start() } else { *event_time.end() };
         let mut wakers = self.wakers.take();
-        if is_turn {
+        if since >= if are_enough { *event_time.start() } else { *event_time.end() } {
             self.driver_looked_at.set(now);
             if let Some(turning) = self.floor.driver_token.try_take() {
                 self.turn(Some(Duration::ZERO), &mut wakers);
@@ -388,13 +393,14 @@ impl Worker {
         }
         let of_driver = wakers.len();
         self.floor.timers.fire_all_due(now, self.timers_at_once(), &mut wakers);
-        let took_time = is_turn || !wakers.is_empty();
         self.wake_batch(wakers, of_driver);
         self.report_driver_error();
-        let next = self.policy.polls_in(self.floor.config.timer_time.min(*event_time.end()));
-        self.look_interval.set(next.clamp(1, *event_interval));
+        // Some long polls among short ones do not change what is usual, but are not waited for often.
+        let lately = now.saturating_sub(self.looked_at.replace(now)) / u64::from(self.look_interval.get());
+        let in_time = self.policy.polls_in((*timer_time).min(*event_time.end()), lately);
+        self.polls_before.set(if are_enough { 0 } else { polls });
+        self.look_interval.set(in_time.clamp(1, *event_interval - self.polls_before.get()));
         self.until_look.set(self.look_interval.get());
-        if took_time { self.floor.clock.now() } else { now }
     }
 
     /// How many due timers of a wheel are fired at a look. With a crowd in the queue there is no hurry: they would
@@ -464,8 +470,8 @@ impl Worker {
         floor.foreman.worker_left_park();
         let of_driver = wakers.len();
         let now = floor.clock.now();
+        self.looked_at.set(now);
         self.driver_looked_at.set(now);
-        self.polls_before.set(0);
         floor.timers.fire_all_due(now, FIRE_MAX, &mut wakers);
         self.wake_batch(wakers, of_driver);
         self.report_driver_error();

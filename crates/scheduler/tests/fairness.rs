@@ -332,23 +332,34 @@ impl Driver for CountingDriver {
     fn shutdown(&self, _: &mut Vec<Waker>) {}
 }
 
+/// How often the driver is turned during so many event intervals of polls, if the time is not more than an event time.
+fn turns_in(intervals: u32, shortest_event_time: Duration, timer_time: Duration) -> u64 {
+    let mut config = short_polls();
+    config.event_time = shortest_event_time..=Duration::MAX;
+    config.timer_time = timer_time;
+    let driver = Arc::new(CountingDriver::default());
+    let runtime = Scheduler::start(config, Arc::clone(&driver) as _).expect("it starts no thread");
+    let task = runtime.spawn(async move {
+        let before = driver.0.get();
+        for _ in 0..intervals * EVENT_INTERVAL {
+            yield_now().await;
+        }
+        driver.0.get() - before
+    });
+    runtime.block_on(task).expect("it ends")
+}
+
+#[test]
+fn the_driver_is_looked_at_once_per_event_interval_however_often_the_timers_are() {
+    let nanos = (0..20).map(|power| 1 << power).map(Duration::from_nanos);
+    for timer_time in nanos.chain([Duration::ZERO, Duration::MAX]) {
+        assert_eq!(turns_in(50, Duration::ZERO, timer_time), 50, "{timer_time:?}");
+    }
+}
+
 #[test]
 fn polls_that_take_less_than_an_event_time_put_off_the_look_at_the_driver() {
-    const INTERVALS: u32 = 10;
-    for (shortest, turns) in [(Duration::ZERO, u64::from(INTERVALS)), (Duration::MAX, 0)] {
-        let mut config = short_polls();
-        config.event_time = shortest..=Duration::MAX;
-        let driver = Arc::new(CountingDriver::default());
-        let runtime = Scheduler::start(config, Arc::clone(&driver) as _).expect("it starts no thread");
-        let task = runtime.spawn(async move {
-            let before = driver.0.get();
-            for _ in 0..INTERVALS * EVENT_INTERVAL {
-                yield_now().await;
-            }
-            driver.0.get() - before
-        });
-        assert_eq!(runtime.block_on(task).expect("it ends"), turns);
-    }
+    assert_eq!(turns_in(10, Duration::MAX, Duration::MAX), 0);
 }
 
 #[test]

@@ -184,8 +184,12 @@ fn a_stand_in_that_cannot_be_had_is_said_once_and_counted_at_each_look() {
     });
     runtime.block_on(stuck).expect("the foreman counts");
     let reports = REPORTS.lock();
-    let in_use = |report: &&Report| report.0.get("why").is_some_and(|why| why.contains("all are in use"));
-    assert_eq!(reports.iter().filter(in_use).count(), 1, "by this test; the others have stand-ins");
+    let in_use = |report: &&Report| report.0.get("why").is_some_and(|why| why.contains("all 0 are in use"));
+    assert_eq!(
+        reports.iter().filter(in_use).count(),
+        1,
+        "by this test; the others have stand-ins, which may be in use on a busy machine"
+    );
 }
 
 #[test]

@@ -64,10 +64,10 @@ impl JoinError {
     /// # Errors
     /// Gives the error back if the task did not panic.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
-        let Reason { id, failure } = *self.reason;
-        match failure {
+        let mut reason = self.reason;
+        match std::mem::replace(&mut reason.failure, Failure::Cancelled) {
             Failure::Panicked(payload) => Ok(payload),
-            Failure::Cancelled => Err(failure.into_error(id)),
+            Failure::Cancelled => Err(Self { reason }),
         }
     }
 
@@ -113,6 +113,7 @@ impl From<JoinError> for std::io::Error {
 #[cfg(test)]
 mod tests {
     use super::JoinError;
+    use crate::join::Join;
 
     #[test]
     fn a_join_error_travels_inside_other_errors() {
@@ -121,7 +122,8 @@ mod tests {
     }
 
     #[test]
-    fn a_result_without_a_value_is_one_word() {
+    fn the_right_to_an_output_and_a_result_without_value_are_one_word_each() {
+        assert_eq!(size_of::<Join<[u8; 64]>>(), size_of::<usize>());
         assert_eq!(size_of::<Result<(), JoinError>>(), size_of::<usize>());
     }
 }

@@ -97,7 +97,8 @@ impl TaskRef {
         self.show(self.header().state.suspend())
     }
 
-    /// Continues the task. Idempotent. Returns the state it found.
+    /// Continues the task. Idempotent. Returns the state it found; whether it was ready or running is what the workers
+    /// showed shortly before.
     pub fn resume(&self) -> State {
         // What the workers show is looked up first: once it is resumed, one may poll it.
         let before = self.state();
