@@ -165,18 +165,20 @@ impl Worker {
     }
 
     fn work_outside_tasks(&self, mut leave: impl FnMut(&Self, Moment) -> bool) {
-        let mut is_timed = false;
         while self.floor.lifecycle.phase() != RuntimePhase::Closed {
-            if is_due(&self.until_look, self.look_interval.get()) {
-                self.look_around();
-                // The next poll is, whenever there is one.
-                is_timed = true;
-            }
+            let looks = is_due(&self.until_look, self.look_interval.get());
             let task = self.next_task();
             let moment = if task.is_some() { Moment::Ran } else { Moment::Starved };
             if let Some(task) = task {
-                self.run(task, is_timed);
-                is_timed = false;
+                // A thread that gave its slot away may leave, and would not come back to the driver.
+                if let Some(now) = self.run(task, looks)
+                    && self.slot().is_some()
+                {
+                    self.look_around(now);
+                }
+            } else if looks {
+                // The next poll is timed.
+                self.until_look.set(1);
             }
             // Asked in one place, so that it is compiled into the loop.
             if leave(self, moment) {
@@ -274,9 +276,9 @@ impl Worker {
         floor.idle.stop_searching(|| floor.has_work(), |slot| floor.unpark(slot));
     }
 
-    /// Called outside tasks. `is_timed`: the length of the poll is taken.
+    /// Called outside tasks. If the poll is timed: its length is taken, and the time at its end returned.
     #[inline]
-    fn run(&self, task: Notified, is_timed: bool) {
+    fn run(&self, task: Notified, is_timed: bool) -> Option<u64> {
         let id = task.id();
         // Not before: a task that is set aside is not running.
         let before_poll = || self.show_polling(id.as_u64());
@@ -293,13 +295,16 @@ impl Worker {
         let ran = task.run(before_poll, after_poll);
         coop::end_poll();
         context::end_task();
-        if let Some(started) = started {
-            self.policy.learn_poll_length(self.floor.clock.now().saturating_sub(started));
-        }
+        let ended = started.map(|started| {
+            let now = self.floor.clock.now();
+            self.policy.learn_poll_length(now.saturating_sub(started));
+            now
+        });
         if let Some(joiner) = self.settle(id, ran) {
             self.wake_joiner(joiner);
             self.seated(|_, queue| self.policy.look_again(&self.floor, queue));
         }
+        ended
     }
 
     /// What follows from the end of a poll. Gives the joiner that is to be woken.
@@ -377,9 +382,8 @@ impl Worker {
     /// What a busy worker does every few dozen polls, or more often if they are long, so that events and timers do
     /// not wait for it to starve. The driver, which costs a system call, has its turn at some of these looks.
     #[cold]
-    fn look_around(&self) {
+    fn look_around(&self, now: u64) {
         let Config { event_interval, event_time, timer_time, .. } = &self.floor.config;
-        let now = self.floor.clock.now();
         let polls = self.polls_before.get() + self.look_interval.get();
         let are_enough = polls >= *event_interval;
         let since = Duration::from_nanos(now.saturating_sub(self.driver_looked_at.get()));
