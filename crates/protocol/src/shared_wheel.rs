@@ -42,6 +42,7 @@
 //! | armed → armed, other waker | holder, by `poll` | nothing | `timer::newest_waker_is_woken` |
 //! | any → not in the wheel | holder, by `remove` | nothing; the waker is its own | `timer::fire_excludes_cancel` |
 //! | armed → gone | shutdown | wake, after the lock is released | `timer::a_poll_after_the_wake_sees_the_close` |
+//! | any → in another wheel | holder, by `remove` here and `file` there | wake, if that is refused | `timer::a_reset_elsewhere_excludes_the_close` |
 //!
 //! # Orderings
 //!

@@ -102,6 +102,17 @@ pub const MODELS: &[Model] = &[
         body: close_against_turn,
     },
     Model {
+        name: "timer::a_reset_elsewhere_excludes_the_close",
+        property: "A timer moved to another wheel while both are closed is woken once: by a close, or by who moves it.",
+        outcomes: &[
+            "by the close of the old wheel",
+            "by the close of the new wheel",
+            "by the one who moves it",
+        ],
+        preemption_bound: None,
+        body: close_against_move,
+    },
+    Model {
         name: "timer::the_end_of_one_keeps_the_deadline_of_the_other",
         property: "One of two timers ends while the wheel is turned: the deadline of the other stays published, and due.",
         outcomes: &["fired", "cancelled"],
@@ -449,6 +460,28 @@ fn close_against_turn(order: Order, outcomes: &Outcomes) {
     assert_eq!(wheel.poll(&mut timer, &waker), TimerState::Gone, "it stays closed");
     assert!(wheel.file(20, waker).is_err());
     outcomes.saw(if fired == 1 { "fired" } else { "woken by the close" });
+}
+
+fn close_against_move(order: Order, outcomes: &Outcomes) {
+    let (old, new) = (wheel(), wheel());
+    let (bell, waker) = bell();
+    let timer = file(&old, 10, waker);
+    let (first, second) = (Arc::clone(&new), Arc::clone(&old));
+    let (leaving, entering) = (Arc::clone(&old), Arc::clone(&new));
+    let ((of_new, of_old), refused) = order.run2(
+        move || (close(&first), close(&second)),
+        move || {
+            let refused = leaving.remove(timer).and_then(|waker| entering.file(5, waker).err());
+            refused.map(Waker::wake).is_some()
+        },
+    );
+    assert_eq!((of_new + of_old + usize::from(refused), rung(&bell)), (1, 1));
+    assert_eq!((old.inspect(Row::len), new.inspect(Row::len)), (0, 0));
+    outcomes.saw(match (of_old, of_new) {
+        (1, _) => "by the close of the old wheel",
+        (_, 1) => "by the close of the new wheel",
+        _ => "by the one who moves it",
+    });
 }
 
 fn end_of_one_of_two(order: Order, outcomes: &Outcomes) {
