@@ -27,6 +27,7 @@ mod os;
 mod running;
 mod scheduler;
 mod slot;
+mod smoothing;
 mod spin_policy;
 pub mod timer;
 pub mod wait;

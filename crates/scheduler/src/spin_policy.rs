@@ -21,6 +21,7 @@
 //! which costs a third where client and server share a core.
 
 use crate::os::Instant;
+use crate::smoothing::smoothed;
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -34,8 +35,6 @@ const SCORE_MAX: i32 = 8;
 const PAUSE_MIN: u32 = 64;
 const PAUSE_MAX: u32 = 4096;
 const PATIENCE: u32 = 2;
-/// What is usual follows each spin by this part of the difference.
-const FOLLOWS: u32 = 8;
 
 /// How one round of a spin ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +61,8 @@ pub(crate) struct SpinPolicy {
     /// Parks to come without a spin.
     pause: Cell<u32>,
     next_pause: Cell<u32>,
-    /// How long it usually takes until there is an event; `None` until a spin after the last pause has hit one.
-    usual: Cell<Option<Duration>>,
+    /// How many nanoseconds it usually takes until there is an event; `None` until a spin after the last pause has hit one.
+    usual: Cell<Option<u64>>,
 }
 
 impl SpinPolicy {
@@ -96,12 +95,13 @@ impl SpinPolicy {
     }
 
     fn patience(&self) -> Duration {
-        self.usual.get().map_or(Duration::MAX, |usual| usual * PATIENCE)
+        self.usual.get().map_or(Duration::MAX, |usual| Duration::from_nanos(usual) * PATIENCE)
     }
 
     fn learn_patience(&self, spun: Spun, took: Duration) {
+        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let usual = match self.usual.get() {
-            Some(usual) => Some((usual * (FOLLOWS - 1) + took) / FOLLOWS),
+            Some(usual) => Some(smoothed(usual, took)),
             None => (spun == Spun::Hit).then_some(took),
         };
         self.usual.set(usual);

@@ -16,6 +16,7 @@
 
 use crate::floor::Floor;
 use crate::os::Instant;
+use crate::smoothing::smoothed;
 use shopfloor_protocol::idle::Outlook;
 use shopfloor_protocol::sync::LocalQueue;
 use shopfloor_task::Notified;
@@ -36,8 +37,6 @@ const DEFER_BATCH_NS: u64 = 200_000;
 const LONG_BATCH_NS: u64 = 2 * DEFER_BATCH_NS;
 /// One in so many polls looks at the clock while a wake is deferred.
 const CLOCK_INTERVAL: u32 = 4;
-/// The weight of the newest sample is one in so many.
-const SMOOTHING: u64 = 8;
 
 #[derive(Debug)]
 pub(crate) struct WakePolicy {
@@ -67,7 +66,7 @@ impl WakePolicy {
 
     /// Some polls are timed: reading the clock twice costs as much as a short poll.
     pub(crate) fn learn_poll_length(&self, sample: u64) {
-        smooth(&self.poll_ns, sample);
+        self.poll_ns.set(smoothed(self.poll_ns.get(), sample));
     }
 
     /// How many polls take about as long as `time`, if they take as long as usual, or `lately` nanoseconds if that is longer.
@@ -157,19 +156,13 @@ impl WakePolicy {
 
     fn learn_wake_cost(&self, sample: u64) {
         if WAKE_COST_RANGE.contains(&sample) {
-            smooth(&self.wake_ns, sample);
+            self.wake_ns.set(smoothed(self.wake_ns.get(), sample));
         }
     }
 }
 
 fn nanoseconds_since(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Takes a sample into a smoothed value.
-fn smooth(value: &Cell<u64>, sample: u64) {
-    let smooth = value.get();
-    value.set(smooth - smooth / SMOOTHING + sample / SMOOTHING);
 }
 
 #[cfg(test)]
