@@ -1,5 +1,8 @@
 //! Who is parked, who is searching, and whom a push wakes.
 //!
+//! The workers of a runtime are in groups, mostly one; those of a group share a driver. Slot `s` is in group `s % groups`.
+//! Each group has its own counts and flags, and all that follows holds in each of them.
+//!
 //! # States of a worker
 //! | state | counted as | who may leave it |
 //! |---|---|---|
@@ -11,7 +14,7 @@
 //! | from → to | by | owes |
 //! |---|---|---|
 //! | active → searching | [`Idle::start_searching`] | search every queue |
-//! | searching → active | [`Idle::stop_searching`] | the last one wakes a peer if there is still work |
+//! | searching → active | [`Idle::stop_searching`] | the last one of its group wakes somebody if there is still work |
 //! | active, searching → parked | [`Idle::park`]: announce, fence, look, block | - |
 //! | parked → searching | [`Idle::wake_one`] clears the flag | unpark that worker |
 //! | parked → active, searching | the worker clears its own flag in [`Idle::park`] | - |
@@ -22,6 +25,12 @@
 //! there is more, so that wakes spread without a crowd. A push *by a foreign thread or to the injector* always
 //! goes through [`Idle::push`], with its fence. A worker that pushes to its own queue needs no fence: it is
 //! awake, runs the item itself at the latest, and looks again when its poll ends.
+//!
+//! # Groups
+//! A push asks the groups one after the other, its own first, until it wakes somebody or one of them has a searcher, on
+//! whom it relies. Why none is missed: a searcher, of whatever group, looks at all queues; so a push that relies on one
+//! is seen in that group, by I2. And a group in which the push finds nobody parked or searching has none who sleeps
+//! past it, by I1. Nobody is woken for the driver of another group.
 //!
 //! # Orderings
 //! The edges that publish a task are in the queues. Here are two Dekker pairs:
@@ -45,7 +54,7 @@
 //! # Nobody in the driver
 //! A worker that parks while the driver token is held sleeps beside the driver: the holder will either park, and
 //! then finds the token free, or keep turning the driver between polls. One that *leaves* (it retires, ends, or
-//! gives its slot away and finds no thread for it) does neither, so it wakes somebody for the driver. It relies
+//! gives its slot away and finds no thread for it) does neither, so it wakes one of its group for the driver. It relies
 //! on a searcher as a pusher does, and a waker that gives its claim back is one: so the `has_work` of a thread
 //! that will not go to the driver itself looks at the driver token, too.
 //!
@@ -64,8 +73,15 @@ const SEARCHING: u32 = 1 << 16;
 /// The sleepers and searchers of one runtime.
 #[derive(Debug)]
 pub struct Idle {
+    groups: Box<[Group]>,
+}
+
+/// Those of one group.
+#[derive(Debug)]
+struct Group {
     /// parked workers (low half) and searching ones (high half).
     counts: CachePadded<AtomicU32>,
+    /// Of each slot of the group.
     flags: Box<[CachePadded<AtomicBool>]>,
 }
 
@@ -80,6 +96,15 @@ pub enum Outlook {
     Wakeable,
 }
 
+/// What became of a try to wake one of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wake {
+    Woken,
+    /// One who searches will see what there is.
+    Searched,
+    Nobody,
+}
+
 fn parked(counts: u32) -> u32 {
     counts & 0xffff
 }
@@ -88,40 +113,58 @@ fn searching(counts: u32) -> u32 {
     counts >> 16
 }
 
+fn outlook(counts: u32) -> Outlook {
+    if counts == 0 {
+        Outlook::AllActive
+    } else if searching(counts) > 0 {
+        Outlook::Searched
+    } else {
+        Outlook::Wakeable
+    }
+}
+
 impl Idle {
-    /// All of `slots` workers active.
+    /// All of `slots` workers active, in so many groups.
     ///
     /// # Panics
-    /// If there are more than 65,535 slots, the range of a count.
-    pub fn new(slots: usize) -> Self {
+    /// If there are no groups, or more than 65,535 slots, the range of a count.
+    pub fn new(slots: usize, groups: usize) -> Self {
         assert!(slots <= 0xffff, "at most 65,535 workers in a runtime");
-        Self {
+        let flag = |_| CachePadded::new(AtomicBool::new(false));
+        let group = |group| Group {
             counts: CachePadded::new(AtomicU32::new(0)),
-            flags: (0..slots).map(|_| CachePadded::new(AtomicBool::new(false))).collect(),
-        }
+            flags: (group..slots).step_by(groups).map(flag).collect(),
+        };
+        Self { groups: (0..groups).map(group).collect() }
     }
 
-    /// Worker. May it look for work elsewhere? At most half of `active` workers do at a time.
+    /// Worker of `group`. May it look for work elsewhere? At most half of the group's `active` workers do at a time.
     #[must_use]
-    pub fn start_searching(&self, active: usize) -> bool {
+    pub fn start_searching(&self, group: usize, active: usize) -> bool {
+        let Group { counts, .. } = &self.groups[group];
         // ordering: Relaxed: a limit that may be missed by a few.
-        let counts = self.counts.load(Ordering::Relaxed);
-        if 2 * searching(counts) as usize >= active.max(1) {
+        if 2 * searching(counts.load(Ordering::Relaxed)) as usize >= active.max(1) {
             return false;
         }
         // ordering: Relaxed: whoever relies on this searcher reads it after the fence of I2.
-        self.counts.fetch_add(SEARCHING, Ordering::Relaxed);
+        counts.fetch_add(SEARCHING, Ordering::Relaxed);
         true
     }
 
-    /// Worker that was searching and found work. The last one looks whether there is more (`has_work`) and
-    /// wakes a peer for it.
-    pub fn stop_searching(&self, has_work: impl Fn() -> bool, unpark: impl Fn(usize)) {
+    /// Worker of `group` that was searching and found work. The last one looks whether there is more (`has_work`) and
+    /// wakes a peer for it, as [`wake_one`](Self::wake_one) does.
+    pub fn stop_searching(
+        &self,
+        group: usize,
+        has_work: impl Fn() -> bool,
+        needs_a_worker: impl Fn(usize) -> bool,
+        unpark: impl Fn(usize),
+    ) {
         // ordering: Relaxed: the fence of I2 follows.
-        if searching(self.counts.fetch_sub(SEARCHING, Ordering::Relaxed)) == 1 {
+        if searching(self.groups[group].counts.fetch_sub(SEARCHING, Ordering::Relaxed)) == 1 {
             fence(Ordering::SeqCst); // I2
             if has_work() {
-                self.wake_one(has_work, unpark);
+                self.wake_one(group, needs_a_worker, unpark);
             }
         }
     }
@@ -136,94 +179,161 @@ impl Idle {
         look: impl FnOnce() -> bool,
         block: impl FnOnce(),
     ) -> bool {
+        let Group { counts, flags } = &self.groups[slot % self.groups.len()];
+        let flag = &flags[slot / self.groups.len()];
         let announce = if is_searching { PARKED.wrapping_sub(SEARCHING) } else { PARKED };
         // ordering: Relaxed: the fence of I1 follows.
-        self.counts.fetch_add(announce, Ordering::Relaxed);
+        counts.fetch_add(announce, Ordering::Relaxed);
         // ordering: Release: a waker that clears the flag subtracts after the addition above.
-        self.flags[slot].store(true, Ordering::Release);
+        flag.store(true, Ordering::Release);
         fence(Ordering::SeqCst); // I1
         let found = look();
         if !found {
             block();
         }
         // ordering: Relaxed: it decides who subtracts; what a waker hands over goes through the parker.
-        if !self.flags[slot].swap(false, Ordering::Relaxed) {
+        if !flag.swap(false, Ordering::Relaxed) {
             return true; // a waker cleared it, and counts us as searching
         }
         let leave = if found { SEARCHING.wrapping_sub(PARKED) } else { PARKED.wrapping_neg() };
         // ordering: Relaxed: as `start_searching`.
-        self.counts.fetch_add(leave, Ordering::Relaxed);
+        counts.fetch_add(leave, Ordering::Relaxed);
         found
     }
 
-    /// Any thread. Makes a task visible by `push` and wakes a worker for it if need be.
-    pub fn push(&self, push: impl FnOnce(), has_work: impl Fn() -> bool, unpark: impl Fn(usize)) {
+    /// Any thread. Makes a task visible by `push` and wakes a worker for it if need be, as [`wake_one`](Self::wake_one)
+    /// does.
+    pub fn push(
+        &self,
+        first: usize,
+        push: impl FnOnce(),
+        needs_a_worker: impl Fn(usize) -> bool,
+        unpark: impl Fn(usize),
+    ) {
         push();
         fence(Ordering::SeqCst); // I1
-        self.wake_one(has_work, unpark);
+        self.wake_one(first, needs_a_worker, unpark);
     }
 
-    /// A thread that may have turned the driver and will not come back to it; it does not count as searching any
-    /// more. Wakes a worker that may sleep beside the driver, unless one is searching, which looks for itself
-    /// before it parks.
-    pub fn hand_on_driver(&self, has_work: impl Fn() -> bool, unpark: impl Fn(usize)) {
+    /// A thread that may have turned the driver of `group` and will not come back to it; it does not count as searching
+    /// any more. Wakes a worker of the group that may sleep beside the driver, unless one is searching, which looks for
+    /// itself before it parks.
+    pub fn hand_on_driver(
+        &self,
+        group: usize,
+        needs_a_worker: impl Fn(usize) -> bool,
+        unpark: impl Fn(usize),
+    ) {
         fence(Ordering::SeqCst); // I3
-        self.wake_one(has_work, unpark);
+        self.wake_one_of(group, needs_a_worker, unpark);
     }
 
-    /// Whoever has made work visible. Wakes one parked worker unless one is searching; `has_work` looks at all
-    /// queues again if a worker that was counted on is gone. Returns whether it woke one.
-    pub fn wake_one(&self, has_work: impl Fn() -> bool, unpark: impl Fn(usize)) -> bool {
-        while self.claim() {
-            if let Some(slot) = self.clear_a_flag() {
+    /// Whoever has made work visible. Wakes one parked worker unless one is searching; it asks the groups from `first` on.
+    /// `needs_a_worker` looks at all that is left to the workers of a group, if one that was counted on is gone. Returns
+    /// whether it woke one.
+    pub fn wake_one(
+        &self,
+        first: usize,
+        needs_a_worker: impl Fn(usize) -> bool,
+        unpark: impl Fn(usize),
+    ) -> bool {
+        let mut groups = (first..self.groups.len()).chain(0..first);
+        let woken = groups.find_map(|group| match self.try_wake(group, &needs_a_worker, &unpark) {
+            Wake::Woken => Some(true),
+            Wake::Searched => Some(false),
+            Wake::Nobody => None,
+        });
+        woken.unwrap_or(false)
+    }
+
+    /// As [`wake_one`](Self::wake_one), of this group only.
+    pub fn wake_one_of(
+        &self,
+        group: usize,
+        needs_a_worker: impl Fn(usize) -> bool,
+        unpark: impl Fn(usize),
+    ) -> bool {
+        self.try_wake(group, &needs_a_worker, &unpark) == Wake::Woken
+    }
+
+    fn try_wake(
+        &self,
+        index: usize,
+        needs_a_worker: &impl Fn(usize) -> bool,
+        unpark: &impl Fn(usize),
+    ) -> Wake {
+        let group = &self.groups[index];
+        loop {
+            if let Err(why) = group.claim() {
+                return why;
+            }
+            if let Some(place) = group.clear_a_flag() {
                 // ordering: Relaxed: the count follows the flag.
-                self.counts.fetch_sub(PARKED, Ordering::Relaxed);
-                unpark(slot);
-                return true;
+                group.counts.fetch_sub(PARKED, Ordering::Relaxed);
+                unpark(place * self.groups.len() + index);
+                return Wake::Woken;
             }
             // ordering: Relaxed: the fence of I2 follows.
-            self.counts.fetch_sub(SEARCHING, Ordering::Relaxed);
+            group.counts.fetch_sub(SEARCHING, Ordering::Relaxed);
             fence(Ordering::SeqCst); // I2
-            if !self.a_flag_is_set() || !has_work() {
-                return false;
+            if !group.a_flag_is_set() || !needs_a_worker(index) {
+                return Wake::Nobody;
             }
         }
-        false
     }
 
-    /// Any thread. Whether a wake could find somebody: one relaxed load.
+    /// Any thread. Whether a wake that begins with the group `first` could find somebody: one relaxed load for each group
+    /// that is all active.
     #[inline]
-    pub fn could_wake(&self) -> bool {
-        self.outlook() == Outlook::Wakeable
+    pub fn could_wake(&self, first: usize) -> bool {
+        self.outlook(first) == Outlook::Wakeable
     }
 
-    /// The worker that has pushed to its own queue: one relaxed load.
+    /// The worker of group `first` that has pushed to its own queue. Cost: as [`could_wake`](Self::could_wake).
     #[inline]
-    pub fn outlook(&self) -> Outlook {
-        // ordering: Relaxed: I1 is not needed for one's own queue; see the wake rule.
-        let counts = self.counts.load(Ordering::Relaxed);
-        if counts == 0 {
-            Outlook::AllActive
-        } else if searching(counts) > 0 {
-            Outlook::Searched
-        } else {
-            Outlook::Wakeable
-        }
+    pub fn outlook(&self, first: usize) -> Outlook {
+        let own = self.groups[first].outlook();
+        if own != Outlook::AllActive || self.groups.len() == 1 { own } else { self.outlook_of_others(first) }
+    }
+
+    #[cold]
+    fn outlook_of_others(&self, first: usize) -> Outlook {
+        let mut others = (first + 1..self.groups.len()).chain(0..first);
+        let other = others.find_map(|group| match self.groups[group].outlook() {
+            Outlook::AllActive => None,
+            other => Some(other),
+        });
+        other.unwrap_or(Outlook::AllActive)
     }
 
     /// Any thread. How many workers were parked when looked at.
     pub fn parked(&self) -> usize {
-        // ordering: Relaxed: whoever needs certainty fences before.
-        parked(self.counts.load(Ordering::Relaxed)) as usize
+        (0..self.groups.len()).map(|group| self.parked_of(group)).sum()
     }
 
-    /// Takes the right, and the duty, to wake: counts one more searcher if there was none.
-    fn claim(&self) -> bool {
+    /// Any thread. How many workers of a group were parked when looked at.
+    pub fn parked_of(&self, group: usize) -> usize {
+        // ordering: Relaxed: whoever needs certainty fences before.
+        parked(self.groups[group].counts.load(Ordering::Relaxed)) as usize
+    }
+}
+
+impl Group {
+    #[inline]
+    fn outlook(&self) -> Outlook {
+        // ordering: Relaxed: I1 is not needed for one's own queue; see the wake rule.
+        outlook(self.counts.load(Ordering::Relaxed))
+    }
+
+    /// Takes the right, and the duty, to wake: counts one more searcher if there was none and somebody is parked.
+    fn claim(&self) -> Result<(), Wake> {
         // ordering: Relaxed: the caller's fence orders this read after its push.
         let mut counts = self.counts.load(Ordering::Relaxed);
         loop {
-            if parked(counts) == 0 || searching(counts) > 0 {
-                return false;
+            match outlook(counts) {
+                Outlook::AllActive => return Err(Wake::Nobody),
+                Outlook::Searched => return Err(Wake::Searched),
+                Outlook::Wakeable => {}
             }
             // ordering: Relaxed: counts only.
             match self.counts.compare_exchange_weak(
@@ -232,7 +342,7 @@ impl Idle {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return true,
+                Ok(_) => return Ok(()),
                 Err(seen) => counts = seen,
             }
         }

@@ -1,6 +1,6 @@
-//! The slots of a runtime: which of them a thread runs, how many should be, and who takes or leaves one.
+//! The slots of a group of workers: which of them a thread runs, how many should be, and who takes or leaves one.
 //!
-//! A runtime has more slots than it wants to have run: the rest is for threads that come in for workers whose
+//! A group has more slots than it wants to have run: the rest is for threads that come in for workers whose
 //! polls do not end. The foreman says how many slots are *stuck*; what is run beyond them *makes progress*.
 //!
 //! # States of a slot
@@ -33,7 +33,7 @@
 use crate::cells::Word;
 use crate::sync::Mutex;
 
-/// The slots of one runtime.
+/// The slots of one group.
 #[derive(Debug)]
 pub struct Seats {
     wanted: usize,
@@ -47,8 +47,6 @@ struct SeatsState {
     free: Vec<usize>,
     seated: usize,
     stuck: usize,
-    /// Threads that have not ended, with a slot or without.
-    threads: usize,
 }
 
 impl SeatsState {
@@ -58,11 +56,9 @@ impl SeatsState {
 }
 
 impl Seats {
-    /// So many slots, all free, of which `wanted` are to be run.
-    pub fn new(wanted: usize, slots: usize) -> Self {
-        // Taken from the end: the first slots first.
-        let free = (0..slots).rev().collect();
-        let state = SeatsState { free, seated: 0, stuck: 0, threads: 0 };
+    /// These slots, all free, of which `wanted` are to be run. They are taken in this order.
+    pub fn new(wanted: usize, slots: impl DoubleEndedIterator<Item = usize>) -> Self {
+        let state = SeatsState { free: slots.rev().collect(), seated: 0, stuck: 0 };
         Self { wanted, state: Mutex::new(state), surplus: Word::new(0) }
     }
 
@@ -125,23 +121,6 @@ impl Seats {
         self.state.lock().seated
     }
 
-    /// A thread is about to be started.
-    pub fn thread_starts(&self) {
-        self.state.lock().threads += 1;
-    }
-
-    /// A thread ends, or did not start. True: it was the last one.
-    pub fn thread_ended(&self) -> bool {
-        let mut state = self.state.lock();
-        state.threads -= 1;
-        state.threads == 0
-    }
-
-    /// Threads that have not ended.
-    pub fn threads(&self) -> usize {
-        self.state.lock().threads
-    }
-
     fn note_surplus(&self, state: &SeatsState) {
         self.surplus.set(state.making_progress().saturating_sub(self.wanted) as u64);
     }
@@ -153,7 +132,7 @@ mod tests {
 
     #[test]
     fn as_many_slots_as_wanted_are_taken_first_slots_first() {
-        let seats = Seats::new(2, 4);
+        let seats = Seats::new(2, 0..4);
         assert_eq!(seats.take_if_short(), Some(0));
         assert_eq!(seats.take_if_short(), Some(1));
         assert_eq!(seats.take_if_short(), None);
@@ -162,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_stuck_slot_is_made_up_for_until_it_is_not() {
-        let seats = Seats::new(1, 2);
+        let seats = Seats::new(1, 0..2);
         assert_eq!(seats.take_if_short(), Some(0));
         assert!(!seats.retire(), "nobody is too many");
         seats.note_stuck(1);
@@ -179,7 +158,7 @@ mod tests {
 
     #[test]
     fn without_a_free_slot_nobody_comes_in() {
-        let seats = Seats::new(1, 1);
+        let seats = Seats::new(1, 0..1);
         assert!(seats.is_short());
         assert_eq!(seats.take_if_short(), Some(0));
         assert!(!seats.is_short());
@@ -190,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_slot_that_is_being_emptied_is_not_taken() {
-        let seats = Seats::new(1, 1);
+        let seats = Seats::new(1, 0..1);
         assert_eq!(seats.take_if_short(), Some(0));
         seats.leave();
         assert_eq!(seats.seated(), 0);
@@ -201,22 +180,12 @@ mod tests {
 
     #[test]
     fn more_stuck_than_seated_are_counted_as_all() {
-        let seats = Seats::new(1, 3);
+        let seats = Seats::new(1, 0..3);
         assert_eq!(seats.take_if_short(), Some(0));
         seats.note_stuck(7);
         assert_eq!(seats.take_if_short(), Some(1));
         seats.leave();
         seats.leave();
         assert_eq!(seats.seated(), 0);
-    }
-
-    #[test]
-    fn the_last_thread_knows_that_it_is() {
-        let seats = Seats::new(1, 1);
-        seats.thread_starts();
-        seats.thread_starts();
-        assert!(!seats.thread_ended());
-        assert_eq!(seats.threads(), 1);
-        assert!(seats.thread_ended());
     }
 }

@@ -104,7 +104,7 @@ struct Sitting<'a> {
 impl<'a> Sitting<'a> {
     /// The caller has taken the role.
     fn new(floor: &'a Arc<Floor>) -> Self {
-        let seat = crew::take_seat(floor).expect("who has the driving role finds the one slot free");
+        let seat = crew::take_seat(floor, 0).expect("who has the driving role finds the one slot free");
         floor.foreman.worker_left_park();
         Self { floor, worker: Worker::new(Arc::clone(floor), seat) }
     }
@@ -138,8 +138,9 @@ impl Drop for Sitting<'_> {
     fn drop(&mut self) {
         let seat = self.worker.stand_up().expect("a current-thread worker keeps its slot");
         *self.floor.slots[seat.slot].vacant.lock() = Some(seat.queue);
-        self.floor.seats.leave();
-        self.floor.seats.give_back(seat.slot);
+        let seats = &self.floor.group_of(seat.slot).seats;
+        seats.leave();
+        seats.give_back(seat.slot);
         self.floor.driving_role.leave();
     }
 }

@@ -22,6 +22,15 @@ pub const LIFO_STREAK_MAX: u32 = 3;
 /// Tasks moved from the injector to a local queue at once.
 pub const INJECTOR_BATCH: usize = 64;
 
+/// Workers up to which one driver is enough, and workers of a group beyond that. See docs/SIMULATION.md.
+const SINGLE_GROUP_MAX: usize = 16;
+const GROUP_WORKERS: usize = 8;
+
+/// Drivers that so many workers need.
+pub const fn driver_count(workers: usize) -> usize {
+    if workers <= SINGLE_GROUP_MAX { 1 } else { workers.div_ceil(GROUP_WORKERS) }
+}
+
 /// Who runs the tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavor {

@@ -15,26 +15,26 @@ use shopfloor_protocol::sync::Mutex;
 use std::io;
 use std::sync::Arc;
 
-/// A free slot for this thread, if fewer than wanted make progress and there is one.
-pub(crate) fn take_seat(floor: &Floor) -> Option<Seated> {
-    let slot = floor.seats.take_if_short()?;
+/// A free slot of the group for this thread, if fewer than wanted make progress and there is one.
+pub(crate) fn take_seat(floor: &Floor, group: usize) -> Option<Seated> {
+    let slot = floor.groups[group].seats.take_if_short()?;
     let queue = floor.slots[slot].vacant.lock().take();
     Some(Seated { slot, queue: queue.expect("a free slot's queue lies in it") })
 }
 
-/// Starts a thread on a free slot, if fewer than wanted make progress and there is one.
-pub(crate) fn start_if_short(floor: &Arc<Floor>) -> io::Result<bool> {
+/// Starts a thread on a free slot of the group, if fewer than wanted make progress and there is one.
+pub(crate) fn start_if_short(floor: &Arc<Floor>, group: usize) -> io::Result<bool> {
     if floor.lifecycle.phase() == RuntimePhase::Closed {
         return Ok(false);
     }
-    let Some(seat) = take_seat(floor) else { return Ok(false) };
+    let Some(seat) = take_seat(floor, group) else { return Ok(false) };
     start(floor, seat).map(|()| true)
 }
 
 /// Starts a thread on a slot that the caller gives away. If there is no thread to be had the slot is free after,
 /// and its tasks are in the injector.
 pub(crate) fn start(floor: &Arc<Floor>, seat: Seated) -> io::Result<()> {
-    floor.seats.thread_starts();
+    floor.threads.starts();
     let name = contain("the hook that names workers", || (floor.config.thread_name)());
     let mut builder = thread::Builder::new().name(name.unwrap_or_else(|| "shopfloor-worker".to_owned()));
     if let Some(bytes) = floor.config.stack_size {
@@ -60,7 +60,7 @@ pub(crate) fn start(floor: &Arc<Floor>, seat: Seated) -> io::Result<()> {
 
 /// The thread that ran the slot is done with it.
 pub(crate) fn leave(floor: &Floor, seat: Seated) {
-    floor.seats.leave();
+    floor.group_of(seat.slot).seats.leave();
     vacate(floor, seat);
 }
 
@@ -71,12 +71,10 @@ fn vacate(floor: &Floor, seat: Seated) {
     while let Some(task) = seat.queue.pop().or_else(|| floor.slots[slot].lifo.take()) {
         floor.inject(task);
     }
-    if floor.timers.must_interrupt(slot) {
-        floor.driver.interrupt();
-    }
+    floor.show_timers(slot);
     *floor.slots[slot].vacant.lock() = Some(seat.queue);
-    floor.seats.give_back(slot);
-    floor.hand_on_driver();
+    floor.group_of(slot).seats.give_back(slot);
+    floor.hand_on_driver(floor.slots[slot].group);
 }
 
 fn run_thread(floor: &Arc<Floor>, seat: Seated) {
@@ -96,7 +94,7 @@ fn run_thread(floor: &Arc<Floor>, seat: Seated) {
 }
 
 fn thread_ended(floor: &Floor) {
-    if floor.seats.thread_ended() && floor.lifecycle.phase() == RuntimePhase::Closed {
+    if floor.threads.ended() && floor.lifecycle.phase() == RuntimePhase::Closed {
         floor.finish();
     }
     floor.lifecycle.notify();
@@ -107,7 +105,7 @@ fn leaves(worker: &Worker, moment: Moment) -> bool {
     let floor = &worker.floor;
     if worker.slot().is_none() {
         // `block_in_place` gave the slot away during the poll that has ended.
-        return match take_seat(floor) {
+        return match (0..floor.groups.len()).find_map(|group| take_seat(floor, group)) {
             Some(seat) => {
                 worker.sit_down(seat);
                 false
@@ -120,10 +118,11 @@ fn leaves(worker: &Worker, moment: Moment) -> bool {
 
 /// A worker that has nothing to do. True: it has emptied its slot and leaves.
 fn retires(floor: &Floor, worker: &Worker) -> bool {
-    let retires = floor.seats.retire();
+    let slot = worker.slot().expect("a worker that is asked whether it retires has a slot");
+    let retires = floor.group_of(slot).seats.retire();
     if retires {
         worker.stop_searching();
-        let seat = worker.stand_up().expect("a worker that is asked whether it retires has a slot");
+        let seat = worker.stand_up().expect("it has a slot");
         vacate(floor, seat);
     }
     retires

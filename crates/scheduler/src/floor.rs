@@ -6,17 +6,18 @@ use crate::config::Config;
 use crate::contain::contain;
 use crate::context;
 use crate::driver::Driver;
+use crate::driver_group::DriverGroup;
 use crate::foreman::Foreman;
 use crate::slot::Slot;
 use crate::timer::{Clock, Wheels};
 use crate::worker::Worker;
 use shopfloor_protocol::cells::Counter;
-use shopfloor_protocol::driver_token::DriverToken;
 use shopfloor_protocol::driving_role::DrivingRole;
 use shopfloor_protocol::idle::Idle;
-use shopfloor_protocol::seats::Seats;
+use shopfloor_protocol::round_robin::RoundRobin;
 use shopfloor_protocol::shutdown::{Lifecycle, RuntimePhase};
 use shopfloor_protocol::sync::{CachePadded, Injector, Mutex};
+use shopfloor_protocol::thread_count::ThreadCount;
 use shopfloor_task::{CellList, Host, Id, Kind, Mishap, Notified, TaskList, Unlisted};
 use std::any::Any;
 use std::sync::Arc;
@@ -29,8 +30,9 @@ pub(crate) struct Floor {
     pub(crate) outside: TaskList<Floor>,
     pub(crate) injector: Injector<Notified>,
     pub(crate) idle: Idle,
-    pub(crate) driver: Arc<dyn Driver>,
-    pub(crate) driver_token: DriverToken,
+    pub(crate) groups: Box<[CachePadded<DriverGroup>]>,
+    /// Whose turn it is to get a source of events, or the first look of a thread that is no worker.
+    pub(crate) group_turn: RoundRobin,
     /// Current-thread: which thread runs the one slot.
     pub(crate) driving_role: DrivingRole,
     /// Ids of tasks in a poll whose slot was given away by `block_in_place`, for display.
@@ -38,7 +40,8 @@ pub(crate) struct Floor {
     pub(crate) timers: Wheels,
     pub(crate) clock: Clock,
     pub(crate) lifecycle: Lifecycle,
-    pub(crate) seats: Seats,
+    /// Threads that run slots, or did.
+    pub(crate) threads: ThreadCount,
     pub(crate) foreman: Foreman,
     pub(crate) blocking: BlockingPool<BlockingJob>,
     /// Tasks that were spawned by a thread without a slot, and that ended on one.
@@ -60,21 +63,24 @@ impl std::fmt::Debug for Floor {
 }
 
 impl Floor {
-    pub(crate) fn new(config: Config, driver: Arc<dyn Driver>) -> Arc<Self> {
-        let slots = config.workers + config.stand_ins;
+    /// One group for each driver.
+    pub(crate) fn new(config: Config, drivers: Vec<Arc<dyn Driver>>) -> Arc<Self> {
+        let (workers, slots) = (config.workers, config.workers + config.stand_ins);
+        let groups = drivers.len();
+        let group = |(index, driver)| DriverGroup::new(index, groups, workers, slots, driver);
         Arc::new_cyclic(|floor| Self {
-            slots: (0..slots).map(|_| CachePadded::new(Slot::new())).collect(),
+            slots: (0..slots).map(|slot| CachePadded::new(Slot::new(slot % groups))).collect(),
+            groups: drivers.into_iter().enumerate().map(|driver| CachePadded::new(group(driver))).collect(),
+            group_turn: RoundRobin::new(),
             outside: TaskList::new(CellList::new()),
             injector: Injector::new(),
-            idle: Idle::new(slots),
-            driver,
-            driver_token: DriverToken::new(),
+            idle: Idle::new(slots, groups),
             driving_role: DrivingRole::new(),
             standing: Mutex::new(Vec::new()),
-            timers: Wheels::new(slots),
+            timers: Wheels::new(slots, groups),
             clock: Clock::new(),
             lifecycle: Lifecycle::new(),
-            seats: Seats::new(config.workers, slots),
+            threads: ThreadCount::new(),
             foreman: Foreman::new(),
             blocking: BlockingPool::new(crate::blocking_job::pool_config(&config, floor)),
             spawned_outside: Counter::new(),
@@ -142,30 +148,54 @@ impl Floor {
         !self.injector.is_empty() || self.slots.iter().any(|slot| !slot.stealer.is_empty())
     }
 
-    /// What a waker that found nobody to wake looks at again: whatever others may have left to it. That is more
-    /// than tasks: who hands on the driver leaves it to whoever counts as searching, and a waker counts, but
+    /// What a waker that found nobody to wake in a group looks at again: whatever others may have left to it. That is
+    /// more than tasks: who hands on the driver leaves it to whoever counts as searching, and a waker counts, but
     /// will not sleep in the driver.
-    fn needs_a_worker(&self) -> bool {
-        self.has_work() || !self.driver_token.is_held()
+    fn needs_a_worker(&self, group: usize) -> bool {
+        self.has_work() || !self.groups[group].driver_token.is_held()
     }
 
     /// Puts a task where every worker finds it, and wakes one if nobody is looking.
     pub(crate) fn inject(&self, task: Notified) {
-        self.idle.push(|| self.injector.push(task), || self.needs_a_worker(), |slot| self.unpark(slot));
+        let first = self.group_turn.next(self.groups.len());
+        let push = || self.injector.push(task);
+        self.idle.push(first, push, |group| self.needs_a_worker(group), |slot| self.unpark(slot));
     }
 
-    /// A thread that may have turned the driver will not do it again.
-    pub(crate) fn hand_on_driver(&self) {
-        self.idle.hand_on_driver(|| self.needs_a_worker(), |slot| self.unpark(slot));
+    /// A thread that may have turned the driver of a group will not do it again.
+    pub(crate) fn hand_on_driver(&self, group: usize) {
+        self.idle.hand_on_driver(group, |group| self.needs_a_worker(group), |slot| self.unpark(slot));
     }
 
-    /// Wakes a parked worker unless one is searching. Whether it did.
-    pub(crate) fn wake_one(&self) -> bool {
-        self.idle.wake_one(|| self.needs_a_worker(), |slot| self.unpark(slot))
+    /// A worker of `group` counts as searching no more, since it has found work.
+    pub(crate) fn stop_searching(&self, group: usize) {
+        let needs_a_worker = |group| self.needs_a_worker(group);
+        self.idle.stop_searching(group, || self.has_work(), needs_a_worker, |slot| self.unpark(slot));
+    }
+
+    /// Wakes a parked worker unless one is searching, one of the group `first` if there is one. Whether it did.
+    pub(crate) fn wake_one(&self, first: usize) -> bool {
+        self.idle.wake_one(first, |group| self.needs_a_worker(group), |slot| self.unpark(slot))
+    }
+
+    /// The same for this group only.
+    pub(crate) fn wake_one_of(&self, group: usize) {
+        self.idle.wake_one_of(group, |group| self.needs_a_worker(group), |slot| self.unpark(slot));
+    }
+
+    pub(crate) fn group_of(&self, slot: usize) -> &DriverGroup {
+        &self.groups[self.slots[slot].group]
     }
 
     pub(crate) fn unpark(&self, slot: usize) {
-        self.slots[slot].parker.unpark(|| self.driver.interrupt());
+        self.slots[slot].parker.unpark(|| self.group_of(slot).driver.interrupt());
+    }
+
+    /// A thread that will not look at the timers in `wheel` itself has filed there.
+    pub(crate) fn show_timers(&self, wheel: usize) {
+        if let Some(group) = self.timers.must_interrupt(wheel) {
+            self.groups[group].driver.interrupt();
+        }
     }
 
     pub(crate) fn unpark_all(&self) {
@@ -195,7 +225,7 @@ impl Floor {
     /// The last thread that ran slots has ended in a closed runtime: whoever still waits for an event is told.
     pub(crate) fn finish(&self) {
         let mut wakers = Vec::new();
-        self.driver.shutdown(&mut wakers);
+        self.groups.iter().for_each(|group| group.driver.shutdown(&mut wakers));
         self.timers.close(&mut wakers);
         self.wake_own(&mut wakers);
         wakers.into_iter().for_each(|waker| self.wake_foreign(waker));

@@ -2,10 +2,11 @@
 //!
 //! It needs no cooperation. While any worker is out of park it looks every [`TICK`] at one counter per slot.
 //! A slot whose poll is the same as at the last tick is *stalled*. Then:
-//! - if there is anything to do (a task in a queue or LIFO slot, a deadline that has passed, or nobody in
-//!   the driver) and a worker is parked, it wakes one, which finds the work by stealing, or goes to the driver;
-//! - at the second tick the slot counts as stuck; with nobody parked and fewer slots than wanted making progress (also
-//!   because a thread could not be started before) a stand-in is started;
+//! - if there is anything to do in any group of workers (a task in a queue or LIFO slot, a deadline of the group that has
+//!   passed, or nobody in its driver) and a worker of it is parked, it wakes one, which finds the work by stealing, or goes
+//!   to the driver;
+//! - at the second tick the slot counts as stuck; with nobody of its group parked and fewer slots of it than wanted making
+//!   progress (also because a thread could not be started before) a stand-in is started;
 //! - after [`REPORT_AFTER`] it says once which task it is, where it was spawned, and on which worker.
 //!
 //! On a current-thread runtime it only reports: nobody else may run the tasks of that thread.
@@ -103,7 +104,7 @@ impl Foreman {
 /// The foreman's thread, until the runtime is closed.
 pub(crate) fn run(floor: &Arc<Floor>) {
     let mut watched = vec![Watched::default(); floor.slots.len()];
-    let mut is_short = false;
+    let mut is_short = vec![false; floor.groups.len()];
     let mut quiet_ticks = 0;
     let mut orphans_seen = 0;
     while floor.lifecycle.phase() != RuntimePhase::Closed {
@@ -124,12 +125,13 @@ pub(crate) fn run(floor: &Arc<Floor>) {
 /// foreman to try again.
 fn all_parked(floor: &Floor) -> bool {
     let at_least = usize::from(floor.config.flavor == Flavor::MultiThread);
-    floor.idle.parked() >= floor.seats.seated().max(at_least)
+    let seated: usize = floor.groups.iter().map(|group| group.seats.seated()).sum();
+    floor.idle.parked() >= seated.max(at_least)
 }
 
-fn look(floor: &Arc<Floor>, watched: &mut [Watched], is_short: &mut bool) {
+fn look(floor: &Arc<Floor>, watched: &mut [Watched], is_short: &mut [bool]) {
     let mut stalled = false;
-    let mut stuck = 0;
+    let mut stuck = vec![0; floor.groups.len()];
     for (slot, seen) in watched.iter_mut().enumerate() {
         let (polls, task) = (floor.slots[slot].polls.get(), floor.slots[slot].polling.get());
         if task == 0 || task != seen.task || polls != seen.polls {
@@ -138,39 +140,42 @@ fn look(floor: &Arc<Floor>, watched: &mut [Watched], is_short: &mut bool) {
         }
         seen.ticks += 1;
         stalled = true;
-        stuck += usize::from(seen.ticks > 1);
+        stuck[floor.slots[slot].group] += usize::from(seen.ticks > 1);
         if !seen.reported && seen.since.is_some_and(|since| since.elapsed() >= REPORT_AFTER) {
             seen.reported = true;
             report_stall(floor, slot, seen);
         }
     }
-    floor.seats.note_stuck(stuck);
-    let parked = floor.idle.parked() > 0;
-    if stalled && parked && is_anything_waiting(floor) {
-        floor.wake_one();
-    }
-    let was_short = std::mem::replace(is_short, false);
-    if !parked && floor.config.flavor == Flavor::MultiThread && floor.seats.is_short() {
-        *is_short = !start_stand_in(floor, was_short);
+    for (group, is_short) in is_short.iter_mut().enumerate() {
+        let seats = &floor.groups[group].seats;
+        seats.note_stuck(stuck[group]);
+        let parked = floor.idle.parked_of(group) > 0;
+        if stalled && parked && is_anything_waiting(floor, group) {
+            floor.wake_one_of(group);
+        }
+        let was_short = std::mem::replace(is_short, false);
+        if !parked && floor.config.flavor == Flavor::MultiThread && seats.is_short() {
+            *is_short = !start_stand_in(floor, group, was_short);
+        }
     }
 }
 
-/// Whether somebody ought to be awake, or in the driver.
-fn is_anything_waiting(floor: &Floor) -> bool {
+/// Whether somebody of the group ought to be awake, or in its driver.
+fn is_anything_waiting(floor: &Floor, group: usize) -> bool {
     floor.has_work()
         || floor.slots.iter().any(|slot| !slot.lifo.is_empty())
-        || !floor.driver_token.is_held()
-        || floor.timers.earliest() <= floor.clock.now()
+        || !floor.groups[group].driver_token.is_held()
+        || floor.timers.earliest(group) <= floor.clock.now()
 }
 
 /// False if a stand-in is missing, which is counted, and said unless it `was_missing` at the last tick.
-fn start_stand_in(floor: &Arc<Floor>, was_missing: bool) -> bool {
-    let error = match crew::start_if_short(floor) {
+fn start_stand_in(floor: &Arc<Floor>, group: usize, was_missing: bool) -> bool {
+    let error = match crew::start_if_short(floor, group) {
         Ok(true) => {
             floor.foreman.stand_ins.add(1);
             return true;
         }
-        Ok(false) if !floor.seats.is_short() => return true,
+        Ok(false) if !floor.groups[group].seats.is_short() => return true,
         Ok(false) => None,
         Err(error) => Some(error),
     };

@@ -183,11 +183,20 @@ impl Handle {
         self.floor.config.flavor
     }
 
-    /// The driver, if it is a `D`.
+    /// The driver for a new source of events, if it is a `D`. Where there are several, they take turns.
     #[doc(hidden)]
     pub fn driver<D: Driver>(&self) -> Option<Arc<D>> {
-        let driver: Arc<dyn Any + Send + Sync> = Arc::clone(&self.floor.driver) as _;
+        let groups = &self.floor.groups;
+        let driver = &groups[self.floor.group_turn.next(groups.len())].driver;
+        let driver: Arc<dyn Any + Send + Sync> = Arc::clone(driver) as _;
         driver.downcast().ok()
+    }
+
+    /// Whether it has a driver for which `is_it` holds.
+    #[doc(hidden)]
+    pub fn has_driver<D: Driver>(&self, is_it: impl Fn(&D) -> bool) -> bool {
+        let mut drivers = self.floor.groups.iter().map(|group| &*group.driver as &dyn Any);
+        drivers.any(|driver| driver.downcast_ref().is_some_and(&is_it))
     }
 
     /// The wheels that hold this runtime's timers.
@@ -214,8 +223,8 @@ impl Handle {
     #[doc(hidden)]
     pub fn timer_filed(&self, wheel: usize) {
         let floor = &*self.floor;
-        if wheel == floor.timers.outside() && floor.timers.must_interrupt(wheel) {
-            floor.driver.interrupt();
+        if wheel == floor.timers.outside() {
+            floor.show_timers(wheel);
         }
     }
 

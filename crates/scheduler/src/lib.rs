@@ -18,6 +18,7 @@ mod context;
 pub mod coop;
 mod crew;
 mod driver;
+mod driver_group;
 mod floor;
 mod foreman;
 mod handle;
@@ -36,7 +37,7 @@ mod worker;
 mod yield_now;
 
 pub use block_in_place::block_in_place;
-pub use config::{Config, Flavor};
+pub use config::{Config, Flavor, driver_count};
 pub use context::EnterGuard;
 pub use driver::Driver;
 pub use handle::{Handle, MetricsSnapshot, TryCurrentError, spawn};

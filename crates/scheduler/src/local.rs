@@ -35,7 +35,7 @@ impl LocalScheduler {
     pub fn start(mut config: Config, driver: Arc<dyn Driver>) -> io::Result<Self> {
         assert!(config.flavor == Flavor::CurrentThread, "a local runtime is a current-thread runtime");
         config.is_local = true;
-        Ok(Self { scheduler: Scheduler::start(config, driver)?, _stays: PhantomData })
+        Ok(Self { scheduler: Scheduler::start(config, vec![driver])?, _stays: PhantomData })
     }
 
     /// A reference to it; through it only `Send` futures are spawned.

@@ -49,21 +49,26 @@ impl ShutdownReport {
 }
 
 impl Scheduler {
-    /// Starts a runtime.
+    /// Starts a runtime. Its workers are in as many groups as there are drivers, each with one of them.
     ///
     /// # Errors
     /// If a thread cannot be started; those that were are ended first.
     ///
     /// # Panics
-    /// If `config` asks for no worker, or, on a current-thread runtime, for more than one.
-    pub fn start(config: Config, driver: Arc<dyn Driver>) -> io::Result<Self> {
+    /// If `config` asks for no worker, or, on a current-thread runtime, for more than one; if there is no driver, or more
+    /// of them than workers.
+    pub fn start(config: Config, drivers: Vec<Arc<dyn Driver>>) -> io::Result<Self> {
         assert!(config.workers > 0, "a runtime needs a worker");
+        assert!(
+            (1..=config.workers).contains(&drivers.len()),
+            "each driver needs a worker, and each worker a driver"
+        );
         let flavor = config.flavor;
         assert!(
             flavor == Flavor::MultiThread || config.workers == 1,
             "a current-thread runtime has one worker"
         );
-        let floor = Floor::new(config, driver);
+        let floor = Floor::new(config, drivers);
         let mut runtime = Self { handle: Handle { floor }, foreman: None };
         runtime.start_threads()?;
         Ok(runtime)
@@ -72,7 +77,11 @@ impl Scheduler {
     fn start_threads(&mut self) -> io::Result<()> {
         let floor = &self.handle.floor;
         // On a current-thread runtime a caller of `block_on` runs the one slot.
-        while floor.config.flavor == Flavor::MultiThread && crew::start_if_short(floor)? {}
+        if floor.config.flavor == Flavor::MultiThread {
+            for group in 0..floor.groups.len() {
+                while crew::start_if_short(floor, group)? {}
+            }
+        }
         let watched = Arc::clone(floor);
         let foreman = thread::Builder::new().name("shopfloor-foreman".to_owned());
         self.foreman = Some(foreman.spawn(move || foreman::run(&watched))?);
@@ -156,7 +165,7 @@ impl Scheduler {
             Flavor::MultiThread => {
                 floor.unpark_all();
                 floor.foreman.wake();
-                floor.lifecycle.wait(|| floor.seats.threads() == 0, remaining);
+                floor.lifecycle.wait(|| floor.threads.get() == 0, remaining);
             }
             Flavor::CurrentThread => {
                 block_on::drain(&floor);
@@ -166,7 +175,7 @@ impl Scheduler {
         let cancelled = blocking.jobs_cancelled;
         blocking = floor.blocking.shutdown(remaining().unwrap_or(Duration::MAX));
         blocking.jobs_cancelled += cancelled;
-        let workers_detached = floor.seats.threads();
+        let workers_detached = floor.threads.get();
         if let Some(foreman) = self.foreman.take().filter(|_| may_wait && workers_detached == 0) {
             floor.foreman.wake();
             // The foreman contains the panics of others and has none of its own to pass on.

@@ -14,6 +14,8 @@ pub(crate) const USER_CODE: u64 = 1;
 
 #[derive(Debug)]
 pub(crate) struct Slot {
+    /// The index of its group.
+    pub(crate) group: usize,
     pub(crate) stealer: Stealer<Notified>,
     pub(crate) lifo: LifoSlot<Notified>,
     pub(crate) parker: Parker,
@@ -32,9 +34,10 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(group: usize) -> Self {
         let queue = LocalQueue::new_fifo();
         Self {
+            group,
             stealer: queue.stealer(),
             lifo: LifoSlot::new(),
             parker: Parker::new(),

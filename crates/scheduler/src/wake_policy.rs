@@ -75,27 +75,27 @@ impl WakePolicy {
         u32::try_from(nanos / self.poll_ns.get().max(lately).max(1)).unwrap_or(u32::MAX)
     }
 
-    /// A task was pushed to the own queue.
+    /// A task was pushed to the own queue, by a worker of `group`.
     #[inline]
-    pub(crate) fn pushed(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
-        match floor.idle.outlook() {
+    pub(crate) fn pushed(&self, floor: &Floor, group: usize, queue: &LocalQueue<Notified>) {
+        match floor.idle.outlook(group) {
             Outlook::AllActive => {}
             Outlook::Searched => self.relied_on_searcher.set(true),
-            Outlook::Wakeable => self.decide(floor, queue),
+            Outlook::Wakeable => self.decide(floor, group, queue),
         }
     }
 
     /// A turn of the driver or the wheels has pushed what it found.
-    pub(crate) fn batch_pushed(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
+    pub(crate) fn batch_pushed(&self, floor: &Floor, group: usize, queue: &LocalQueue<Notified>) {
         let len = queue.len() as u64;
-        if len < 2 || !floor.idle.could_wake() {
+        if len < 2 || !floor.idle.could_wake(group) {
             return;
         }
         if floor.idle.parked() > 1 {
-            self.decide(floor, queue);
+            self.decide(floor, group, queue);
         } else if self.poll_ns.get().saturating_mul(len) >= LONG_BATCH_NS {
             self.due.set(None);
-            self.wake(floor);
+            self.wake(floor, group);
         } else if self.due.get().is_none() {
             self.due.set(Some(floor.clock.now() + DEFER_BATCH_NS));
         }
@@ -103,37 +103,37 @@ impl WakePolicy {
 
     /// A poll has ended: a deferred wake may be due, or not be needed any more.
     #[inline]
-    pub(crate) fn look_again(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
+    pub(crate) fn look_again(&self, floor: &Floor, group: usize, queue: &LocalQueue<Notified>) {
         if let Some(due) = self.due.get() {
-            self.look_at_deferred(due, floor, queue);
+            self.look_at_deferred(due, floor, group, queue);
         } else if self.relied_on_searcher.get() {
-            self.look_after_searcher(floor, queue);
+            self.look_after_searcher(floor, group, queue);
         }
     }
 
-    fn look_at_deferred(&self, due: u64, floor: &Floor, queue: &LocalQueue<Notified>) {
-        if queue.is_empty() || !floor.idle.could_wake() {
+    fn look_at_deferred(&self, due: u64, floor: &Floor, group: usize, queue: &LocalQueue<Notified>) {
+        if queue.is_empty() || !floor.idle.could_wake(group) {
             self.due.set(None);
         } else if self.is_worth_a_look() && floor.clock.now() >= due {
             self.due.set(None);
-            self.wake(floor);
+            self.wake(floor, group);
         }
     }
 
-    fn look_after_searcher(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
+    fn look_after_searcher(&self, floor: &Floor, group: usize, queue: &LocalQueue<Notified>) {
         if queue.is_empty() {
             return self.relied_on_searcher.set(false);
         }
-        if floor.idle.could_wake() {
+        if floor.idle.could_wake(group) {
             self.relied_on_searcher.set(false);
-            self.decide(floor, queue);
+            self.decide(floor, group, queue);
         }
     }
 
-    fn decide(&self, floor: &Floor, queue: &LocalQueue<Notified>) {
+    fn decide(&self, floor: &Floor, group: usize, queue: &LocalQueue<Notified>) {
         if self.poll_ns.get().saturating_mul(queue.len() as u64) >= self.wake_ns.get() {
             self.due.set(None);
-            self.wake(floor);
+            self.wake(floor, group);
         } else if self.due.get().is_none() {
             self.due.set(Some(floor.clock.now() + DEFER_NS));
         }
@@ -147,9 +147,9 @@ impl WakePolicy {
     }
 
     /// Wakes somebody, and takes the time if anybody was woken.
-    fn wake(&self, floor: &Floor) {
+    fn wake(&self, floor: &Floor, group: usize) {
         let start = Instant::now();
-        if floor.wake_one() {
+        if floor.wake_one(group) {
             self.learn_wake_cost(nanoseconds_since(start));
         }
     }
@@ -198,15 +198,15 @@ mod tests {
 
     #[test]
     fn a_push_that_relied_on_a_searcher_wakes_it_at_the_next_end_of_a_poll_if_it_missed_the_task() {
-        let floor = Floor::new(Config::new(Flavor::MultiThread, 2), Arc::new(NoDriver));
+        let floor = Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver)]);
         drop(Handle { floor: Arc::clone(&floor) }.spawn(async {}));
         let queue = LocalQueue::new_fifo();
         queue.push(floor.injector.steal().success().expect("no worker has taken it"));
         let policy = WakePolicy::new();
-        assert!(floor.idle.start_searching(2));
-        policy.pushed(&floor, &queue);
+        assert!(floor.idle.start_searching(0, 2));
+        policy.pushed(&floor, 0, &queue);
         // It has looked at this queue before, finds nothing and parks.
-        let woken = floor.idle.park(1, true, || false, || policy.look_again(&floor, &queue));
+        let woken = floor.idle.park(1, true, || false, || policy.look_again(&floor, 0, &queue));
         assert!(woken && floor.slots[1].parker.take_token());
         let ran = queue.pop().expect("nobody has taken it").run(|| {}, |_| false);
         assert!(matches!(ran, Ran::Done(None)), "its handle was dropped");
@@ -215,14 +215,14 @@ mod tests {
 
     #[test]
     fn a_batch_is_left_to_one_worker_while_one_peer_sleeps_and_shared_while_more_do() {
-        let floor = Floor::new(Config::new(Flavor::MultiThread, 3), Arc::new(NoDriver));
+        let floor = Floor::new(Config::new(Flavor::MultiThread, 3), vec![Arc::new(NoDriver)]);
         let handle = Handle { floor: Arc::clone(&floor) };
         let queue = LocalQueue::new_fifo();
         for _ in 0..2 {
             drop(handle.spawn(async {}));
             queue.push(floor.injector.steal().success().expect("no worker has taken it"));
         }
-        let pushed = || WakePolicy::new().batch_pushed(&floor, &queue);
+        let pushed = || WakePolicy::new().batch_pushed(&floor, 0, &queue);
         let asleep = |slot, meanwhile: &dyn Fn()| floor.idle.park(slot, false, || false, meanwhile);
         assert!(!asleep(1, &pushed));
         let second = std::cell::Cell::new(false);

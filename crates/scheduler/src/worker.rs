@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! next task:  (every N polls: the timers, the driver; the injector first)
-//!             LIFO slot (a few in a row) → local queue → injector → steal → park
+//!             LIFO slot (a few in a row) → local queue → injector → driver, if there is something to steal → steal → park
 //! ```
 //!
 //! What is in here belongs to the thread; what others may touch is in its [`Slot`].
@@ -224,28 +224,50 @@ impl Worker {
         retry(|| injector.steal_batch_with_limit_and_pop(queue, share))
     }
 
-    /// Looks at every other slot, unless enough others do; on the last pass at the LIFO slots, too.
+    /// Looks elsewhere, unless enough others do.
     #[cold]
     fn search(&self) -> Option<Notified> {
         let floor = &*self.floor;
+        let own = self.slot()?;
+        let group = floor.slots[own].group;
         if !self.is_searching.get() {
-            if !floor.idle.start_searching(floor.config.workers) {
+            if !floor.idle.start_searching(group, floor.groups[group].workers) {
                 return None;
             }
             self.is_searching.set(true);
         }
-        let own = self.slot()?;
-        let found = self.seated(|_, queue| {
+        let found = self.take_events(group).or_else(|| self.steal(own));
+        if found.is_some() {
+            self.stop_searching();
+        }
+        found
+    }
+
+    /// What waits in the driver of the group goes before what others have: who finds enough to steal might not come by for
+    /// long. If there is nothing to steal, it parks there next; to see that takes long where there are many to look at.
+    fn take_events(&self, group: usize) -> Option<Notified> {
+        if self.floor.groups.len() == 1 && !self.floor.has_work() {
+            return None;
+        }
+        let mut wakers = self.wakers.take();
+        if self.look_at_driver(group, &mut wakers) {
+            self.driver_looked_at.set(self.floor.clock.now());
+        }
+        let of_driver = wakers.len();
+        self.wake_batch(wakers, of_driver);
+        self.report_driver_error();
+        self.seated(|slot, queue| self.take_own(slot, queue))?
+    }
+
+    /// Looks at every other slot; on the last pass at the LIFO slots, too.
+    fn steal(&self, own: usize) -> Option<Notified> {
+        self.seated(|_, queue| {
             let victims = || self.victims(own);
             victims()
                 .find_map(|victim| retry(|| victim.stealer.steal_batch_and_pop(queue)))
                 .or_else(|| self.take_injected(queue))
                 .or_else(|| victims().find_map(|victim| victim.lifo.take()))
-        })?;
-        if found.is_some() {
-            self.stop_searching();
-        }
-        found
+        })?
     }
 
     /// All slots but `own`, from a random one on.
@@ -272,8 +294,8 @@ impl Worker {
     #[cold]
     fn searched(&self) {
         self.is_searching.set(false);
-        let floor = &*self.floor;
-        floor.idle.stop_searching(|| floor.has_work(), |slot| floor.unpark(slot));
+        let slot = self.slot().expect("who searches has a slot");
+        self.floor.stop_searching(self.floor.slots[slot].group);
     }
 
     /// Called outside tasks. If the poll is timed: its length is taken, and the time at its end returned.
@@ -302,7 +324,7 @@ impl Worker {
         });
         if let Some(joiner) = self.settle(id, ran) {
             self.wake_joiner(joiner);
-            self.seated(|_, queue| self.policy.look_again(&self.floor, queue));
+            self.seated(|slot, queue| self.policy.look_again(&self.floor, slot.group, queue));
         }
         ended
     }
@@ -320,7 +342,7 @@ impl Worker {
             Ran::Left => {}
             Ran::Again(task) => {
                 queue.push(task);
-                self.policy.pushed(&self.floor, queue);
+                self.policy.pushed(&self.floor, slot.group, queue);
             }
             Ran::Done(joiner) => {
                 slot.polling.set(0);
@@ -330,7 +352,7 @@ impl Worker {
                 }
             }
         }
-        self.policy.look_again(&self.floor, queue);
+        self.policy.look_again(&self.floor, slot.group, queue);
         None
     }
 
@@ -370,13 +392,14 @@ impl Worker {
         if self.batching.get() {
             return queue.push(task);
         }
+        let slot = &self.floor.slots[slot];
         if self.joining.get() && !queue.is_empty() {
             queue.push(task);
         } else {
-            let Some(displaced) = self.floor.slots[slot].lifo.put(task) else { return };
+            let Some(displaced) = slot.lifo.put(task) else { return };
             queue.push(displaced);
         }
-        self.policy.pushed(&self.floor, queue);
+        self.policy.pushed(&self.floor, slot.group, queue);
     }
 
     /// What a busy worker does every few dozen polls, or more often if they are long, so that events and timers do
@@ -387,16 +410,15 @@ impl Worker {
         let polls = self.polls_before.get() + self.look_interval.get();
         let are_enough = polls >= *event_interval;
         let since = Duration::from_nanos(now.saturating_sub(self.driver_looked_at.get()));
+        let Some(slot) = self.slot() else { return };
+        let group = self.floor.slots[slot].group;
         let mut wakers = self.wakers.take();
         if since >= if are_enough { *event_time.start() } else { *event_time.end() } {
             self.driver_looked_at.set(now);
-            if let Some(turning) = self.floor.driver_token.try_take() {
-                self.turn(Some(Duration::ZERO), &mut wakers);
-                drop(turning);
-            }
+            self.look_at_driver(group, &mut wakers);
         }
         let of_driver = wakers.len();
-        self.floor.timers.fire_all_due(now, self.timers_at_once(), &mut wakers);
+        self.floor.timers.fire_due_of(group, now, self.timers_at_once(), &mut wakers);
         self.wake_batch(wakers, of_driver);
         self.report_driver_error();
         // Some long polls among short ones do not change what is usual, but are not waited for often.
@@ -414,10 +436,17 @@ impl Worker {
         if queued < FIRE_MAX { FIRE_MAX } else { FIRE_MAX_IN_CROWD }
     }
 
-    /// One turn of the driver, by the holder of its token. False: it failed, which is to be reported when the token
+    /// Turns the group's driver without sleeping. False: somebody is in it.
+    fn look_at_driver(&self, group: usize, wakers: &mut Vec<Waker>) -> bool {
+        let Some(_turning) = self.floor.groups[group].driver_token.try_take() else { return false };
+        self.turn(group, Some(Duration::ZERO), wakers);
+        true
+    }
+
+    /// One turn of the group's driver, by the holder of its token. False: it failed, which is to be reported when the token
     /// is given back.
-    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> bool {
-        let turned = self.floor.driver.turn(timeout, wakers);
+    fn turn(&self, group: usize, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> bool {
+        let turned = self.floor.groups[group].driver.turn(timeout, wakers);
         turned.map_err(|error| self.driver_error.set(Some(error))).is_ok()
     }
 
@@ -451,7 +480,7 @@ impl Worker {
             }
             self.floor.wake_own(&mut wakers);
             self.batching.set(false);
-            self.seated(|_, queue| self.policy.batch_pushed(&self.floor, queue));
+            self.seated(|slot, queue| self.policy.batch_pushed(&self.floor, slot.group, queue));
         }
         if !wakers.is_empty() {
             self.as_user_code(|| wakers.drain(..).for_each(|waker| self.floor.wake_foreign(waker)));
@@ -476,44 +505,41 @@ impl Worker {
         let now = floor.clock.now();
         self.looked_at.set(now);
         self.driver_looked_at.set(now);
-        floor.timers.fire_all_due(now, FIRE_MAX, &mut wakers);
+        floor.timers.fire_due_of(own.group, now, FIRE_MAX, &mut wakers);
         self.wake_batch(wakers, of_driver);
         self.report_driver_error();
         self.run_hook(&floor.config.on_thread_unpark, "the unpark hook");
     }
 
-    /// Sleeps in the driver if nobody else does, else on the slot's own parker. Announced as parked.
+    /// Sleeps in the group's driver if nobody else does, else on the slot's own parker. Announced as parked.
     fn block(&self, slot: usize, wakers: &mut Vec<Waker>) {
         let floor = &*self.floor;
+        let Slot { group, parker, .. } = &*floor.slots[slot];
         let wakers = RefCell::new(wakers);
         let spin = |is_unparked: &dyn Fn() -> bool| {
             self.spin_policy.spin(floor.config.driver_spin, || {
                 let mut wakers = wakers.borrow_mut();
-                if !self.turn(Some(Duration::ZERO), &mut wakers) {
+                if !self.turn(*group, Some(Duration::ZERO), &mut wakers) {
                     return Round::Call;
                 }
                 if !wakers.is_empty() {
                     return Round::Event;
                 }
                 // The clock is read only if there is a timer.
-                let deadline = floor.timers.earliest();
+                let deadline = floor.timers.earliest(*group);
                 let is_due = deadline != u64::MAX && deadline <= floor.clock.now();
                 if is_due || is_unparked() { Round::Call } else { Round::Empty }
             })
         };
         let in_driver = || {
-            floor.timers.sleep(|deadline| {
+            floor.timers.sleep(*group, |deadline| {
                 let timeout = (deadline != u64::MAX)
                     .then(|| Duration::from_nanos(deadline.saturating_sub(floor.clock.now())));
-                self.turn(timeout, &mut wakers.borrow_mut());
+                self.turn(*group, timeout, &mut wakers.borrow_mut());
             });
         };
-        let beside = || {
-            if floor.timers.must_interrupt(slot) {
-                floor.driver.interrupt();
-            }
-        };
-        floor.driver_token.sleep(&floor.slots[slot].parker, spin, in_driver, beside);
+        let beside = || floor.show_timers(slot);
+        floor.groups[*group].driver_token.sleep(parker, spin, in_driver, beside);
     }
 }
 

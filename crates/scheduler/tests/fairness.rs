@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
+use support::driver::TestDriver;
 use support::{runtime, runtime_with};
 
 /// Who was polled, in order.
@@ -222,27 +223,6 @@ fn a_look_at_the_injector_moves_one_batch() {
     assert!(before > INJECTOR_BATCH / 2, "{before} polls: no batch was moved");
 }
 
-/// A driver in which events lie ready for the next turn.
-#[derive(Default)]
-struct LoadedDriver(Mutex<Vec<Waker>>);
-
-impl Driver for LoadedDriver {
-    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> io::Result<usize> {
-        let mut ready = self.0.lock();
-        // Nothing interrupts it: whoever would sleep in it looks again.
-        if ready.is_empty() && timeout != Some(Duration::ZERO) {
-            thread::yield_now();
-        }
-        let count = ready.len();
-        wakers.append(&mut ready);
-        Ok(count)
-    }
-
-    fn interrupt(&self) {}
-
-    fn shutdown(&self, _: &mut Vec<Waker>) {}
-}
-
 /// The longest time, in polls, that a task waits for what `arm` makes ready at once, behind `BUSY` tasks that are
 /// always ready.
 fn longest_wait(runtime: &Scheduler, mut arm: impl FnMut(&Waker) + Send + 'static) -> usize {
@@ -296,10 +276,10 @@ fn short_polls() -> Config {
 
 #[test]
 fn an_event_behind_busy_tasks_waits_for_an_event_interval_and_the_queue() {
-    let driver = Arc::new(LoadedDriver::default());
-    let runtime = Scheduler::start(short_polls(), Arc::clone(&driver) as _);
+    let driver = Arc::new(TestDriver::default());
+    let runtime = Scheduler::start(short_polls(), vec![Arc::clone(&driver) as _]);
     let runtime = runtime.expect("it starts no thread");
-    let longest = longest_wait(&runtime, move |waker| driver.0.lock().push(waker.clone()));
+    let longest = longest_wait(&runtime, move |waker| driver.load([waker.clone()]));
     assert!(longest <= EVENT_INTERVAL as usize + BUSY, "{longest} polls");
     assert!(longest > EVENT_INTERVAL as usize / 2, "{longest} polls: the interval was not seen");
 }
@@ -338,7 +318,7 @@ fn turns_in(intervals: u32, shortest_event_time: Duration, timer_time: Duration)
     config.event_time = shortest_event_time..=Duration::MAX;
     config.timer_time = timer_time;
     let driver = Arc::new(CountingDriver::default());
-    let runtime = Scheduler::start(config, Arc::clone(&driver) as _).expect("it starts no thread");
+    let runtime = Scheduler::start(config, vec![Arc::clone(&driver) as _]).expect("it starts no thread");
     let task = runtime.spawn(async move {
         let before = driver.0.get();
         for _ in 0..intervals * EVENT_INTERVAL {
@@ -366,9 +346,9 @@ fn polls_that_take_less_than_an_event_time_put_off_the_look_at_the_driver() {
 fn an_event_waits_for_the_queue_alone_behind_long_polls() {
     let mut config = short_polls();
     config.event_time = Duration::ZERO..=Duration::ZERO;
-    let driver = Arc::new(LoadedDriver::default());
-    let runtime = Scheduler::start(config, Arc::clone(&driver) as _).expect("it starts no thread");
-    let longest = longest_wait(&runtime, move |waker| driver.0.lock().push(waker.clone()));
+    let driver = Arc::new(TestDriver::default());
+    let runtime = Scheduler::start(config, vec![Arc::clone(&driver) as _]).expect("it starts no thread");
+    let longest = longest_wait(&runtime, move |waker| driver.load([waker.clone()]));
     assert!(longest <= BUSY + 1, "{longest} polls");
 }
 

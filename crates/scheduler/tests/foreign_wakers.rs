@@ -1,53 +1,15 @@
 //! Wakers of other executors that block, in a batch with wakers of tasks.
 
-use shopfloor_protocol::sync::{Condvar, Mutex};
-use shopfloor_scheduler::{Config, Driver, Flavor, Scheduler, State};
+mod support;
+
+use shopfloor_protocol::sync::Mutex;
+use shopfloor_scheduler::{Config, Flavor, Scheduler, State};
 use std::future::poll_fn;
-use std::io;
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
-
-/// A driver whose next turn returns what was loaded.
-#[derive(Default)]
-struct LoadedDriver {
-    state: Mutex<Loaded>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Loaded {
-    wakers: Vec<Waker>,
-    is_interrupted: bool,
-}
-
-impl LoadedDriver {
-    fn load(&self, wakers: Vec<Waker>) {
-        self.state.lock().wakers.extend(wakers);
-        self.changed.notify_all();
-    }
-}
-
-impl Driver for LoadedDriver {
-    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> io::Result<usize> {
-        let mut state = self.state.lock();
-        while state.wakers.is_empty() && !state.is_interrupted && timeout != Some(Duration::ZERO) {
-            state = self.changed.wait(state);
-        }
-        state.is_interrupted = false;
-        let count = state.wakers.len();
-        wakers.append(&mut state.wakers);
-        Ok(count)
-    }
-
-    fn interrupt(&self) {
-        self.state.lock().is_interrupted = true;
-        self.changed.notify_all();
-    }
-
-    fn shutdown(&self, _: &mut Vec<Waker>) {}
-}
+use support::driver::TestDriver;
 
 /// Calls a closure when it is woken, on the thread that wakes.
 struct Foreign(Mutex<Box<dyn FnMut() + Send>>);
@@ -88,11 +50,11 @@ fn wait_until_parked(runtime: &Scheduler, workers: usize) {
     }
 }
 
-fn runtime(workers: usize, stand_ins: usize) -> (Scheduler, Arc<LoadedDriver>) {
-    let driver = Arc::new(LoadedDriver::default());
+fn runtime(workers: usize, stand_ins: usize) -> (Scheduler, Arc<TestDriver>) {
+    let driver = Arc::new(TestDriver::default());
     let mut config = Config::new(Flavor::MultiThread, workers);
     config.stand_ins = stand_ins;
-    (Scheduler::start(config, Arc::clone(&driver) as _).expect("threads can be started"), driver)
+    (Scheduler::start(config, vec![Arc::clone(&driver) as _]).expect("threads can be started"), driver)
 }
 
 /// One with a second worker that is parked, and one with a stand-in that is not started yet.

@@ -2,89 +2,27 @@
 
 mod support;
 
-use shopfloor_protocol::sync::{Condvar, Mutex};
 use shopfloor_scheduler::{Config, Driver, Flavor, JoinHandle, Scheduler, block_in_place, yield_now};
 use std::future::pending;
-use std::io;
 use std::sync::{Arc, mpsc};
-use std::task::Waker;
-use std::thread::{self, ThreadId};
+use std::thread;
 use std::time::Duration;
+use support::driver::TestDriver;
 use support::{WIDTHS, runtime};
 
 /// After so long a wait has failed.
 const WATCHDOG: Duration = Duration::from_secs(60);
 
-/// A driver in which only sleep takes place, and which shows who sleeps.
-#[derive(Default)]
-struct ShowingDriver {
-    state: Mutex<DriverState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct DriverState {
-    interrupted: bool,
-    sleeper: Option<ThreadId>,
-    /// How often somebody has gone to sleep.
-    sleeps: u32,
-}
-
-impl ShowingDriver {
-    /// Whether somebody sleeps here before the watchdog barks.
-    fn somebody_comes(&self) -> bool {
-        self.sleeps_after(0).is_some()
-    }
-
-    /// Waits until somebody sleeps here and has not slept since `sleeps` were counted, and counts again; `None` if the
-    /// watchdog barks.
-    fn sleeps_after(&self, sleeps: u32) -> Option<u32> {
-        let mut state = self.state.lock();
-        while state.sleeper.is_none() || state.sleeps <= sleeps {
-            let (again, timed_out) = self.changed.wait_timeout(state, WATCHDOG);
-            state = again;
-            if timed_out {
-                return None;
-            }
-        }
-        Some(state.sleeps)
-    }
-}
-
-impl Driver for ShowingDriver {
-    fn turn(&self, timeout: Option<Duration>, _: &mut Vec<Waker>) -> io::Result<usize> {
-        let mut state = self.state.lock();
-        if timeout != Some(Duration::ZERO) {
-            state.sleeper = Some(thread::current().id());
-            state.sleeps += 1;
-            self.changed.notify_all();
-            while !state.interrupted {
-                state = self.changed.wait(state);
-            }
-            state.sleeper = None;
-        }
-        state.interrupted = false;
-        Ok(0)
-    }
-
-    fn interrupt(&self) {
-        self.state.lock().interrupted = true;
-        self.changed.notify_all();
-    }
-
-    fn shutdown(&self, _: &mut Vec<Waker>) {}
-}
-
 #[test]
 fn a_worker_that_retires_leaves_somebody_in_the_driver() {
-    let driver = Arc::new(ShowingDriver::default());
+    let driver = Arc::new(TestDriver::default());
     let mut config = Config::new(Flavor::MultiThread, 1);
     let (stopped, one_stopped) = mpsc::channel();
     config.on_thread_stop = Some(Arc::new(move || {
         // The others stop when nobody listens any more.
         let _ = stopped.send(());
     }));
-    let runtime = Scheduler::start(config, Arc::clone(&driver) as _).expect("threads start");
+    let runtime = Scheduler::start(config, vec![Arc::clone(&driver) as _]).expect("threads start");
     let (let_go, wait) = mpsc::channel::<()>();
     let stuck = runtime.spawn(async move { wait.recv() });
     // The stand-in starts, and sleeps in the driver.
@@ -104,9 +42,9 @@ fn a_worker_that_retires_leaves_somebody_in_the_driver() {
 
 #[test]
 fn a_thread_that_ends_the_last_task_without_a_slot_closes_the_runtime() {
-    let driver = Arc::new(ShowingDriver::default());
+    let driver = Arc::new(TestDriver::default());
     let config = Config::new(Flavor::MultiThread, 1);
-    let runtime = Scheduler::start(config, Arc::clone(&driver) as _).expect("threads start");
+    let runtime = Scheduler::start(config, vec![Arc::clone(&driver) as _]).expect("threads start");
     let (blocks, is_blocked) = mpsc::channel();
     let (let_go, wait) = mpsc::channel::<()>();
     let task = runtime.spawn(async move {

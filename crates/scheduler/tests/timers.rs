@@ -58,13 +58,13 @@ fn every_timer_fires_within_a_tick_after_its_deadline() {
         (1, 400 * 365 * 24 * 3600 * S),
     ];
     for (filed_at, deadline) in table {
-        let wheels = Wheels::new(1);
+        let wheels = Wheels::new(1, 1);
         turn(&wheels, 0, filed_at);
         let mut timer = file(&wheels, 0, deadline, Waker::noop());
         let mut now = filed_at;
         while timer.poll(Waker::noop(), &wheels) == TimerState::Armed {
             assert!(now < deadline + TICK_NS, "{deadline} filed at {filed_at} is late at {now}");
-            now = wheels.earliest().max(now);
+            now = wheels.earliest(0).max(now);
             turn(&wheels, 0, now);
         }
         assert!(now >= deadline, "{deadline} filed at {filed_at} fired early at {now}");
@@ -74,23 +74,23 @@ fn every_timer_fires_within_a_tick_after_its_deadline() {
 
 #[test]
 fn a_timer_fires_once_and_says_so() {
-    let wheels = Wheels::new(2);
+    let wheels = Wheels::new(2, 1);
     let (count, waker) = counting();
     let mut timer = file(&wheels, 1, 5 * TICK_NS, &waker);
-    assert_eq!(wheels.earliest(), 5 * TICK_NS);
+    assert_eq!(wheels.earliest(0), 5 * TICK_NS);
     assert_eq!(turn(&wheels, 0, 5 * TICK_NS), 0, "it is in the other wheel");
     assert_eq!(turn(&wheels, 1, 5 * TICK_NS - 1), 0);
     assert_eq!(timer.poll(&waker, &wheels), TimerState::Armed);
     assert_eq!(turn(&wheels, 1, 5 * TICK_NS), 1);
     assert_eq!(turn(&wheels, 1, 6 * TICK_NS), 0);
     assert_eq!((count.0.get(), timer.poll(&waker, &wheels)), (1, TimerState::Fired));
-    assert_eq!(wheels.earliest(), u64::MAX);
+    assert_eq!(wheels.earliest(0), u64::MAX);
     timer.cancel(&wheels);
 }
 
 #[test]
 fn the_newest_waker_is_the_one_that_is_woken() {
-    let wheels = Wheels::new(1);
+    let wheels = Wheels::new(1, 1);
     let ((old, first), (new, second)) = (counting(), counting());
     let mut timer = file(&wheels, 0, 10, &first);
     assert_eq!(timer.poll(&second, &wheels), TimerState::Armed);
@@ -101,15 +101,15 @@ fn the_newest_waker_is_the_one_that_is_woken() {
 
 #[test]
 fn cancelling_the_only_timer_here_leaves_nothing_to_wake_for() {
-    let wheels = Wheels::new(1);
+    let wheels = Wheels::new(1, 1);
     file(&wheels, 0, TICK_NS, Waker::noop()).cancel(&wheels);
-    assert_eq!((wheels.timer_count(0), wheels.earliest()), (0, u64::MAX));
+    assert_eq!((wheels.timer_count(0), wheels.earliest(0)), (0, u64::MAX));
 }
 
 #[test]
 fn a_reset_moves_a_timer_to_the_wheel_of_the_caller_and_to_its_new_deadline() {
     for (here, to) in [0, 1, 2].into_iter().flat_map(|here| [(here, 2), (here, 9), (here, 90)]) {
-        let wheels = Wheels::new(2);
+        let wheels = Wheels::new(2, 1);
         let (count, waker) = counting();
         let timer = file(&wheels, 0, 9 * TICK_NS, &waker);
         let mut timer = timer.reset(to * TICK_NS, here, &wheels).expect("it is armed");
@@ -118,7 +118,7 @@ fn a_reset_moves_a_timer_to_the_wheel_of_the_caller_and_to_its_new_deadline() {
             assert_eq!(turn(&wheels, wheel, (to - 1) * TICK_NS), 0);
         }
         assert_eq!(timer.poll(&waker, &wheels), TimerState::Armed);
-        assert_eq!(wheels.earliest(), to * TICK_NS);
+        assert_eq!(wheels.earliest(0), to * TICK_NS);
         assert_eq!(turn(&wheels, here, to * TICK_NS), 1);
         assert_eq!(timer.poll(&waker, &wheels), TimerState::Fired);
         assert_eq!(turn(&wheels, 0, 99 * TICK_NS), 0, "the old place does not fire");
@@ -131,7 +131,7 @@ fn a_reset_moves_a_timer_to_the_wheel_of_the_caller_and_to_its_new_deadline() {
 fn what_others_cancel_is_gone_at_once_with_its_waker() {
     const TIMERS: u64 = 1_000_000;
     const HOUR: u64 = 3_600_000_000_000;
-    let wheels = Wheels::new(2);
+    let wheels = Wheels::new(2, 1);
     let (count, waker) = counting();
     let kept = file(&wheels, 0, 2 * HOUR, Waker::noop());
     let timers: Vec<Timer> =
@@ -149,7 +149,7 @@ fn what_others_cancel_is_gone_at_once_with_its_waker() {
     assert_eq!((wheels.timer_count(0), wheels.timer_count(1)), (1, 0));
     assert_eq!(Arc::strong_count(&count), 2, "no waker is left");
     assert_eq!(turn(&wheels, 0, HOUR + TICK_NS), 0);
-    assert_eq!(wheels.earliest(), (2 * HOUR).next_multiple_of(TICK_NS), "of the one that is left");
+    assert_eq!(wheels.earliest(0), (2 * HOUR).next_multiple_of(TICK_NS), "of the one that is left");
     let reused: Vec<Timer> = (0..TIMERS).map(|_| file(&wheels, 0, 3 * HOUR, Waker::noop())).collect();
     assert_eq!(wheels.timer_capacity(0), capacity, "the places of dead timers are used again");
     for timer in reused.into_iter().chain([kept]) {
@@ -160,38 +160,38 @@ fn what_others_cancel_is_gone_at_once_with_its_waker() {
 
 #[test]
 fn a_timer_filed_in_the_past_and_left_by_a_turn_is_cancelled() {
-    let wheels = Wheels::new(1);
+    let wheels = Wheels::new(1, 1);
     let (count, waker) = counting();
     let ahead = file(&wheels, 0, 100 * TICK_NS, &waker);
     assert_eq!(turn(&wheels, 0, 100 * TICK_NS), 1);
     let late: Vec<Timer> = (0..2).map(|_| file(&wheels, 0, 5 * TICK_NS, &waker)).collect();
-    assert_eq!(wheels.earliest(), 5 * TICK_NS);
+    assert_eq!(wheels.earliest(0), 5 * TICK_NS);
     let mut wakers = Vec::new();
     assert_eq!(wheels.fire_due(0, 100 * TICK_NS, 1, &mut wakers), 1);
     for mut timer in late.into_iter().chain([ahead]) {
         assert_eq!(timer.poll(&waker, &wheels), TimerState::Fired, "its time has passed, wherever it is");
         timer.cancel(&wheels);
     }
-    assert_eq!((wheels.timer_count(0), wheels.earliest()), (0, u64::MAX));
+    assert_eq!((wheels.timer_count(0), wheels.earliest(0)), (0, u64::MAX));
     assert_eq!((turn(&wheels, 0, 101 * TICK_NS), count.0.get()), (0, 1));
 }
 
 #[test]
 fn one_turn_fires_a_bounded_number_and_leaves_the_rest_due() {
-    let wheels = Wheels::new(1);
+    let wheels = Wheels::new(1, 1);
     let (count, waker) = counting();
     let timers: Vec<Timer> = (0..FIRE_MAX + 1).map(|_| file(&wheels, 0, 1, &waker)).collect();
     assert_eq!(turn(&wheels, 0, TICK_NS), FIRE_MAX);
-    assert!(wheels.earliest() <= TICK_NS);
+    assert!(wheels.earliest(0) <= TICK_NS);
     assert_eq!(turn(&wheels, 0, TICK_NS), 1);
-    assert_eq!(wheels.earliest(), u64::MAX);
+    assert_eq!(wheels.earliest(0), u64::MAX);
     assert_eq!(count.0.get(), FIRE_MAX as u64 + 1);
     timers.into_iter().for_each(|timer| timer.cancel(&wheels));
 }
 
 #[test]
 fn closing_wakes_what_is_armed_and_refuses_what_comes() {
-    let wheels = Wheels::new(1);
+    let wheels = Wheels::new(1, 1);
     let (count, waker) = counting();
     let (mut inside, mut outside) =
         (file(&wheels, 0, 10, &waker), file(&wheels, wheels.outside(), 10, &waker));
@@ -206,21 +206,21 @@ fn closing_wakes_what_is_armed_and_refuses_what_comes() {
     assert_eq!(turn(&wheels, 0, TICK_NS), 0);
     assert!(inside.reset(20, 0, &wheels).is_none());
     outside.cancel(&wheels);
-    assert_eq!((wheels.timer_count(0), wheels.timer_count(1), wheels.earliest()), (0, 0, u64::MAX));
+    assert_eq!((wheels.timer_count(0), wheels.timer_count(1), wheels.earliest(0)), (0, 0, u64::MAX));
 }
 
 #[test]
 fn a_sleeper_in_the_driver_is_interrupted_for_an_earlier_deadline_only() {
-    let wheels = Wheels::new(1);
+    let wheels = Wheels::new(1, 1);
     let outside = wheels.outside();
     let own = file(&wheels, 0, 5 * TICK_NS, Waker::noop());
-    wheels.sleep(|until| {
+    wheels.sleep(0, |until| {
         assert_eq!(until, 5 * TICK_NS);
         let later = file(&wheels, outside, 6 * TICK_NS, Waker::noop());
-        assert!(!wheels.must_interrupt(outside));
+        assert_eq!(wheels.must_interrupt(outside), None);
         let earlier = file(&wheels, outside, TICK_NS, Waker::noop());
-        assert!(wheels.must_interrupt(outside));
-        assert!(!wheels.must_interrupt(outside), "one interrupt is enough");
+        assert_eq!(wheels.must_interrupt(outside), Some(0));
+        assert_eq!(wheels.must_interrupt(outside), None, "one interrupt is enough");
         later.cancel(&wheels);
         earlier.cancel(&wheels);
     });

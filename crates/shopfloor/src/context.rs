@@ -21,13 +21,28 @@ pub(crate) enum IoWait {
     Signal(i32),
 }
 
-/// The driver of the current runtime.
+/// The driver of the current runtime for a new source. Where there are several, they take turns.
 ///
 /// # Panics
 /// Outside a runtime.
 #[track_caller]
 pub(crate) fn current_driver() -> Arc<Driver> {
-    let driver = Handle::current().driver::<IoDriver>().expect("the runtimes of this crate do I/O");
+    driver_of(&Handle::current())
+}
+
+/// The driver for a connection that was accepted by a listener on this one: of the same runtime, if it is the current
+/// one; else the same.
+pub(crate) fn driver_beside(listener: &Arc<Driver>) -> Arc<Driver> {
+    match Handle::try_current() {
+        Ok(handle) if handle.has_driver::<IoDriver>(|driver| Arc::ptr_eq(&driver.0, listener)) => {
+            driver_of(&handle)
+        }
+        _ => Arc::clone(listener),
+    }
+}
+
+fn driver_of(handle: &Handle) -> Arc<Driver> {
+    let driver = handle.driver::<IoDriver>().expect("the runtimes of this crate do I/O");
     Arc::clone(&driver.0)
 }
 
@@ -65,4 +80,39 @@ fn descriptor_number(io: &impl AsSource) -> i32 {
 fn descriptor_number(io: &impl AsSource) -> i32 {
     use std::os::windows::io::AsRawSocket;
     io.as_socket().as_raw_socket() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{current_driver, driver_beside};
+    use crate::runtime::Builder;
+    use shopfloor_protocol::sync::Arc;
+
+    #[test]
+    fn an_accepted_connection_goes_to_the_drivers_of_its_listeners_runtime_in_turn() {
+        let runtime =
+            || Builder::new_multi_thread().worker_threads(2).io_drivers(2).build().expect("a runtime");
+        let (runtime, other) = (runtime(), runtime());
+        let listener = runtime.block_on(async { current_driver() });
+        let is_listeners = || Arc::ptr_eq(&driver_beside(&listener), &listener);
+        runtime.block_on(async {
+            assert!(is_listeners() ^ is_listeners());
+        });
+        other.block_on(async {
+            assert!(is_listeners() && is_listeners(), "the current runtime is another one")
+        });
+        assert!(is_listeners() && is_listeners(), "there is no current runtime");
+    }
+
+    #[test]
+    #[should_panic(expected = "at least one I/O driver")]
+    fn a_runtime_without_a_driver_is_refused() {
+        Builder::new_multi_thread().io_drivers(0);
+    }
+
+    #[test]
+    fn there_are_no_more_drivers_than_workers() {
+        let runtime = Builder::new_multi_thread().worker_threads(2).io_drivers(7).build().expect("a runtime");
+        assert_eq!(runtime.block_on(async { 7 }), 7);
+    }
 }

@@ -165,7 +165,7 @@ pub(crate) fn run(mix: &Mix) {
     panic!("the runtime or a task has not been freed");
 }
 
-/// A runtime of four to eight workers with intervals short enough to matter.
+/// A runtime of four to eight workers, in one to three groups, with intervals short enough to matter.
 fn start() -> Scheduler {
     let mut config = Config::new(Flavor::MultiThread, 4 + below(5) as usize);
     config.event_interval = 1 + below(12) as u32;
@@ -175,7 +175,8 @@ fn start() -> Scheduler {
     config.blocking_keep_alive = Duration::from_micros(below(2_000));
     config.driver_spin = Duration::from_micros(50 * below(2));
     config.shutdown_grace = Duration::MAX;
-    Scheduler::start(config, Arc::new(SleepingDriver::default())).expect("shuttle starts any thread")
+    let drivers = (0..1 + below(3)).map(|_| Arc::new(SleepingDriver::default()) as _).collect();
+    Scheduler::start(config, drivers).expect("shuttle starts any thread")
 }
 
 fn start_threads(case: &Arc<Case>, count: u64, life: fn(&Arc<Case>)) -> Vec<thread::JoinHandle<()>> {

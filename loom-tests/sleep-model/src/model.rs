@@ -109,7 +109,7 @@ fn pusher_steps(floor: &Floor, index: usize, scenario: &Scenario) -> Vec<(Transi
     let pusher = &floor.pushers[index];
     let mut after = floor.clone();
     if let Some(wake) = pusher.wake {
-        let steps = wake.steps(floor, scenario.fault, true).into_iter();
+        let steps = wake.steps(floor, scenario.fault).into_iter();
         let moved = steps.map(|(transition, mut after, wake)| {
             after.pushers[index].wake = wake;
             (transition, after)
@@ -131,7 +131,7 @@ fn foreman_steps(floor: &Floor, scenario: &Scenario) -> Vec<(Transition, Floor)>
     let fault = |fault| scenario.fault == Some(fault);
     let mut after = floor.clone();
     if let Some(wake) = floor.foreman {
-        let steps = wake.steps(floor, scenario.fault, true).into_iter();
+        let steps = wake.steps(floor, scenario.fault).into_iter();
         let moved = steps.map(|(transition, mut after, wake)| {
             after.foreman = wake;
             (transition, after)

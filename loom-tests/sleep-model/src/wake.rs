@@ -24,9 +24,8 @@ pub(crate) enum Wake {
 pub(crate) type WakeStep = (Transition, Floor, Option<Wake>);
 
 impl Wake {
-    /// All steps that are possible now. `sees_driver`: a waker that will not sleep in the driver itself looks
-    /// again at the driver, too.
-    pub(crate) fn steps(self, floor: &Floor, fault: Option<Fault>, sees_driver: bool) -> Vec<WakeStep> {
+    /// All steps that are possible now.
+    pub(crate) fn steps(self, floor: &Floor, fault: Option<Fault>) -> Vec<WakeStep> {
         let mut after = floor.clone();
         match self {
             Self::Claim if floor.could_wake() => {
@@ -46,12 +45,12 @@ impl Wake {
             }
             Self::LookAgain => {
                 let flag = floor.workers.iter().any(|worker| worker.flag);
-                let undriven =
-                    sees_driver && !floor.token_held && fault != Some(Fault::GiveBackBlindToDriver);
+                let undriven = !floor.token_held && fault != Some(Fault::GiveBackBlindToDriver);
                 let needed = floor.has_work() || undriven;
                 let again = flag && needed && fault != Some(Fault::NoLookAfterGiveBack);
+                let only_driver = undriven && !floor.has_work();
                 let name =
-                    if sees_driver { transition::LOOK_AGAIN_AT_DRIVER } else { transition::LOOK_AGAIN };
+                    if only_driver { transition::LOOK_AGAIN_AT_DRIVER } else { transition::LOOK_AGAIN };
                 vec![(name, after, again.then_some(Self::Claim))]
             }
         }

@@ -195,7 +195,7 @@ pub(crate) fn steps(floor: &Floor, index: usize, scenario: &Scenario) -> Vec<Ste
             goes(transition::HAND_ON, at)
         }
         At::Wake(wake, next) => {
-            let steps = wake.steps(floor, scenario.fault, false).into_iter();
+            let steps = wake.steps(floor, scenario.fault).into_iter();
             let moved = steps.map(|(name, mut after, wake)| {
                 after.workers[index].at = wake.map_or(next.into(), |wake| At::Wake(wake, next));
                 (name, after)

@@ -1,6 +1,7 @@
-//! Numbers and words for display: they decide nothing, so all that can be asked is that no number is lost.
+//! Numbers and words for display: they decide nothing, so all that can be asked is that no number is lost. And turns.
 
 use protocol_loom::cells::{Counter, Word};
+use protocol_loom::round_robin::RoundRobin;
 use std::sync::Arc;
 
 use super::support::{Model, Order, Outcomes};
@@ -26,6 +27,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["1", "2"],
         preemption_bound: None,
         body: set_against_get,
+    },
+    Model {
+        name: "round_robin::who_asks_at_once_gets_different_turns",
+        property: "Two threads that ask for the turn at once get one each; a third one begins anew.",
+        outcomes: &["0 1", "1 0"],
+        preemption_bound: None,
+        body: turn_against_turn,
     },
 ];
 
@@ -54,4 +62,12 @@ fn set_against_get(order: Order, outcomes: &Outcomes) {
     let writer = Arc::clone(&word);
     let ((), seen) = order.run2(move || writer.set(2), move || word.get());
     outcomes.saw(seen.to_string());
+}
+
+fn turn_against_turn(order: Order, outcomes: &Outcomes) {
+    let turns = Arc::new(RoundRobin::new());
+    let (first, second) = (Arc::clone(&turns), Arc::clone(&turns));
+    let (first, second) = order.run2(move || first.next(2), move || second.next(2));
+    assert_eq!(turns.next(2), 0);
+    outcomes.saw(format!("{first} {second}"));
 }

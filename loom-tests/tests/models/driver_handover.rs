@@ -19,7 +19,14 @@ pub const MODELS: &[Model] = &[
         property: "One turns the driver and leaves while another parks: that one sleeps in the driver in the end.",
         outcomes: &["at once", "woken beside it"],
         preemption_bound: None,
-        body: leave_against_park,
+        body: |order, outcomes| leave_against_park(order, outcomes, 1),
+    },
+    Model {
+        name: "driver_token::a_worker_that_leaves_hands_the_driver_on_within_its_group",
+        property: "The same while a worker of another group sleeps: that one is left alone.",
+        outcomes: &["at once", "woken beside it"],
+        preemption_bound: None,
+        body: |order, outcomes| leave_against_park(order, outcomes, 2),
     },
     Model {
         name: "driver_token::a_push_reaches_a_worker_wherever_it_sleeps",
@@ -74,9 +81,9 @@ struct Floor {
 }
 
 impl Floor {
-    fn new(workers: usize) -> Arc<Self> {
+    fn new(workers: usize, groups: usize) -> Arc<Self> {
         Arc::new(Self {
-            idle: Idle::new(workers),
+            idle: Idle::new(workers, groups),
             token: DriverToken::new(),
             driver: Poll::new(),
             parkers: [Parker::new(), Parker::new()],
@@ -96,26 +103,36 @@ impl Floor {
     }
 }
 
-fn leave_against_park(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1);
-    // Before the other one begins to park: if that one got the driver first, there would be nothing to hand on.
-    let turning = HeldToken::take(Arc::clone(&floor));
-    let (leaver, sleeper) = (Arc::clone(&floor), floor);
-    let ((), parks) = order.run2(
-        move || {
-            drop(turning);
-            leaver.idle.hand_on_driver(|| false, |slot| leaver.unpark(slot));
-        },
-        move || {
-            let slept_in_driver = Cell::new(false);
-            let (mut searching, mut parks) = (false, 0);
-            while !slept_in_driver.get() {
-                searching = sleeper.park(0, searching, false, || slept_in_driver.set(true));
-                parks += 1;
-            }
-            parks
-        },
-    );
+/// The two are in the last of so many groups; in the others everybody sleeps.
+fn leave_against_park(order: Order, outcomes: &Outcomes, groups: usize) {
+    let floor = Floor::new(groups, groups);
+    let group = groups - 1;
+    let mut parks = 0;
+    let mut meanwhile = || {
+        // Before the other one begins to park: if that one got the driver first, there would be nothing to hand on.
+        let turning = HeldToken::take(Arc::clone(&floor));
+        let (leaver, sleeper) = (Arc::clone(&floor), Arc::clone(&floor));
+        ((), parks) = order.run2(
+            move || {
+                drop(turning);
+                leaver.idle.hand_on_driver(group, |_| false, |slot| leaver.unpark(slot));
+            },
+            move || {
+                let slept_in_driver = Cell::new(false);
+                let (mut searching, mut parks) = (false, 0);
+                while !slept_in_driver.get() {
+                    searching = sleeper.park(group, searching, false, || slept_in_driver.set(true));
+                    parks += 1;
+                }
+                parks
+            },
+        );
+    };
+    if group == 0 {
+        meanwhile();
+    } else {
+        assert!(!floor.idle.park(0, false, || false, meanwhile), "nobody has woken it");
+    }
     outcomes.saw(if parks == 1 { "at once" } else { "woken beside it" });
 }
 
@@ -136,7 +153,7 @@ impl HeldToken {
 }
 
 fn push_against_sleepers(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(2);
+    let floor = Floor::new(2, 1);
     let worker = |slot: usize| {
         let floor = Arc::clone(&floor);
         move || {
@@ -150,14 +167,14 @@ fn push_against_sleepers(order: Order, outcomes: &Outcomes) {
     let submitter = Arc::clone(&floor);
     let (first, second, ()) = order.run3(worker(0), worker(1), move || {
         let push = || submitter.item.put();
-        submitter.idle.push(push, || submitter.item.is_there(), |slot| submitter.unpark(slot));
+        submitter.idle.push(0, push, |_| submitter.item.is_there(), |slot| submitter.unpark(slot));
     });
     assert!(first != second, "one gets it");
     outcomes.saw(if first { "first" } else { "second" });
 }
 
 fn push_against_spinner(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1);
+    let floor = Floor::new(1, 1);
     let (worker, submitter) = (Arc::clone(&floor), floor);
     let (ended, ()) = order.run2(
         move || {
@@ -182,7 +199,7 @@ fn push_against_spinner(order: Order, outcomes: &Outcomes) {
         },
         move || {
             let push = || submitter.item.put();
-            submitter.idle.push(push, || submitter.item.is_there(), |slot| submitter.unpark(slot));
+            submitter.idle.push(0, push, |_| submitter.item.is_there(), |slot| submitter.unpark(slot));
         },
     );
     outcomes.saw(ended);
@@ -190,14 +207,14 @@ fn push_against_spinner(order: Order, outcomes: &Outcomes) {
 
 /// The queue is the stub's, so the deque gives no edge that crossbeam does not promise.
 fn own_push_against_park(order: Order, outcomes: &Outcomes) {
-    let shared = Arc::new((Idle::new(1), Item::new()));
+    let shared = Arc::new((Idle::new(1, 1), Item::new()));
     let peer = Arc::clone(&shared);
     let (kept, stolen) = order.run2(
         move || {
             let (idle, item) = &*shared;
             item.put();
-            if idle.could_wake() {
-                idle.wake_one(|| item.is_there(), |_| {});
+            if idle.could_wake(0) {
+                idle.wake_one(0, |_| item.is_there(), |_| {});
             }
             // The end of the poll: whatever was decided above, the pusher runs what is still there.
             item.take()
@@ -217,7 +234,7 @@ fn own_push_against_park(order: Order, outcomes: &Outcomes) {
 }
 
 fn return_against_stand_in(order: Order, outcomes: &Outcomes) {
-    let seats = Arc::new(Seats::new(1, 2));
+    let seats = Arc::new(Seats::new(1, 0..2));
     let worker_slot = seats.take_if_short().expect("nobody makes progress");
     let (foreman, worker) = (Arc::clone(&seats), Arc::clone(&seats));
     let (stays, retired) = order.run2(
@@ -247,7 +264,7 @@ fn return_against_stand_in(order: Order, outcomes: &Outcomes) {
 }
 
 fn two_takers_of_a_seat(order: Order, outcomes: &Outcomes) {
-    let seats = Arc::new(Seats::new(1, 2));
+    let seats = Arc::new(Seats::new(1, 0..2));
     // The slot of a worker that is stuck.
     assert!(seats.take_if_short().is_some());
     seats.note_stuck(1);
@@ -262,7 +279,7 @@ fn two_takers_of_a_seat(order: Order, outcomes: &Outcomes) {
 }
 
 fn deep_sleep_against_block_on(order: Order, outcomes: &Outcomes) {
-    let shared = Arc::new((Idle::new(1), Seats::new(1, 1), Parker::new(), ForemanSleep::new()));
+    let shared = Arc::new((Idle::new(1, 1), Seats::new(1, 0..1), Parker::new(), ForemanSleep::new()));
     let caller = Arc::clone(&shared);
     let (slept, ()) = order.run2(
         move || {

@@ -16,14 +16,28 @@ pub const MODELS: &[Model] = &[
         property: "A push against a worker that parks: the worker sees the item or is woken.",
         outcomes: &["saw the item", "woken"],
         preemption_bound: None,
-        body: |order, outcomes| push_against_park(order, outcomes, false),
+        body: |order, outcomes| push_against_park(order, outcomes, 1, false),
     },
     Model {
         name: "idle::a_push_reaches_a_searcher_that_goes_to_sleep",
         property: "A push that relies on a searcher against that searcher parking: it sees the item or is woken.",
         outcomes: &["saw the item", "woken"],
         preemption_bound: None,
-        body: |order, outcomes| push_against_park(order, outcomes, true),
+        body: |order, outcomes| push_against_park(order, outcomes, 1, true),
+    },
+    Model {
+        name: "idle::a_push_reaches_a_worker_of_another_group_that_goes_to_sleep",
+        property: "A push that begins with a group without sleepers against a park in the other: it is seen, or wakes.",
+        outcomes: &["saw the item", "woken"],
+        preemption_bound: None,
+        body: |order, outcomes| push_against_park(order, outcomes, 2, false),
+    },
+    Model {
+        name: "idle::a_push_reaches_a_searcher_of_another_group_that_goes_to_sleep",
+        property: "A push that begins with a group without sleepers against a searcher that parks: it is seen, or wakes.",
+        outcomes: &["saw the item", "woken"],
+        preemption_bound: None,
+        body: |order, outcomes| push_against_park(order, outcomes, 2, true),
     },
     Model {
         name: "idle::who_wakes_a_worker_comes_after_its_announcement",
@@ -44,21 +58,42 @@ pub const MODELS: &[Model] = &[
         property: "Two pushes against one worker that parks: both items are taken and no count is left.",
         outcomes: &["taken"],
         preemption_bound: Some(3),
-        body: two_pushes,
+        body: |order, outcomes| two_pushes(order, outcomes, 1),
+    },
+    Model {
+        name: "idle::two_pushes_that_begin_with_different_groups_reach_one_worker",
+        property: "The same where one of the pushes begins with another group: each is woken for, or seen.",
+        outcomes: &["taken"],
+        preemption_bound: Some(3),
+        body: |order, outcomes| two_pushes(order, outcomes, 2),
     },
     Model {
         name: "idle::a_push_finds_the_sleeper_beside_one_that_leaves",
         property: "A push, one worker asleep, one whose sleep times out: the latter takes it or the former is woken.",
         outcomes: &["taken", "taken, sleeper woken", "sleeper woken"],
         preemption_bound: None,
-        body: push_against_one_of_two,
+        body: |order, outcomes| push_against_one_of_two(order, outcomes, 1),
+    },
+    Model {
+        name: "idle::a_push_finds_the_sleeper_of_another_group_beside_one_that_leaves",
+        property: "As before with a group for each: who finds nobody in the first group any more goes on to the second.",
+        outcomes: &["taken", "taken, sleeper woken", "sleeper woken"],
+        preemption_bound: None,
+        body: |order, outcomes| push_against_one_of_two(order, outcomes, 2),
     },
     Model {
         name: "idle::the_last_searcher_hands_on_what_relied_on_it",
         property: "A push that relies on a searcher which found other work: the searcher wakes the sleeper.",
         outcomes: &["taken"],
         preemption_bound: Some(3),
-        body: searcher_hands_on,
+        body: |order, outcomes| searcher_hands_on(order, outcomes, 1),
+    },
+    Model {
+        name: "idle::the_last_searcher_of_a_group_hands_on_to_another",
+        property: "A push that relies on a searcher which found other work: it wakes the sleeper of another group.",
+        outcomes: &["taken"],
+        preemption_bound: Some(3),
+        body: |order, outcomes| searcher_hands_on(order, outcomes, 2),
     },
     Model {
         name: "idle::a_push_is_left_to_the_searcher_while_there_is_one",
@@ -70,6 +105,7 @@ pub const MODELS: &[Model] = &[
 ];
 
 struct Floor {
+    groups: usize,
     idle: Idle,
     parkers: Vec<Parker>,
     items: Vec<Item>,
@@ -77,9 +113,10 @@ struct Floor {
 
 impl Floor {
     /// With no more than a model uses: each flag and item that is looked at multiplies the executions.
-    fn new(workers: usize, items: usize) -> Arc<Self> {
+    fn new(workers: usize, groups: usize, items: usize) -> Arc<Self> {
         Arc::new(Self {
-            idle: Idle::new(workers),
+            groups,
+            idle: Idle::new(workers, groups),
             parkers: (0..workers).map(|_| Parker::new()).collect(),
             items: (0..items).map(|_| Item::new()).collect(),
         })
@@ -94,7 +131,11 @@ impl Floor {
     }
 
     fn push(&self, item: usize) {
-        self.idle.push(|| self.items[item].put(), || self.has_work(), |slot| self.unpark(slot));
+        self.push_from(0, item);
+    }
+
+    fn push_from(&self, group: usize, item: usize) {
+        self.idle.push(group, || self.items[item].put(), |_| self.has_work(), |slot| self.unpark(slot));
     }
 
     /// As the scheduler's worker parks.
@@ -104,8 +145,8 @@ impl Floor {
         self.idle.park(slot, searching, look, || parker.park())
     }
 
-    fn stop_searching(&self) {
-        self.idle.stop_searching(|| self.has_work(), |slot| self.unpark(slot));
+    fn stop_searching(&self, group: usize) {
+        self.idle.stop_searching(group, || self.has_work(), |_| self.has_work(), |slot| self.unpark(slot));
     }
 
     /// Worker 0: parks until it has taken the one item.
@@ -115,7 +156,7 @@ impl Floor {
             searching = self.park(0, searching, || false);
         }
         if searching {
-            self.stop_searching();
+            self.stop_searching(0);
         }
     }
 
@@ -126,15 +167,18 @@ impl Floor {
             return;
         }
         assert_eq!(self.idle.parked(), 0);
-        assert!(!self.idle.could_wake());
-        assert!(self.idle.start_searching(1), "somebody is counted as searching");
+        assert!(!self.idle.could_wake(0));
+        for group in 0..self.groups {
+            assert!(self.idle.start_searching(group, 1), "somebody is counted as searching");
+        }
     }
 }
 
-fn push_against_park(order: Order, outcomes: &Outcomes, was_searching: bool) {
-    let floor = Floor::new(1, 1);
+/// The push begins with the last of so many groups, the worker is in the first.
+fn push_against_park(order: Order, outcomes: &Outcomes, groups: usize, was_searching: bool) {
+    let floor = Floor::new(1, groups, 1);
     if was_searching {
-        assert!(floor.idle.start_searching(1));
+        assert!(floor.idle.start_searching(0, 1));
     }
     let (worker, submitter) = (Arc::clone(&floor), Arc::clone(&floor));
     let (blocked, ()) = order.run2(
@@ -150,11 +194,11 @@ fn push_against_park(order: Order, outcomes: &Outcomes, was_searching: bool) {
                 });
             }
             if searching {
-                worker.stop_searching();
+                worker.stop_searching(0);
             }
             blocked
         },
-        move || submitter.push(0),
+        move || submitter.push_from(groups - 1, 0),
     );
     floor.assert_nobody_is_counted();
     outcomes.saw(if blocked { "woken" } else { "saw the item" });
@@ -163,7 +207,7 @@ fn push_against_park(order: Order, outcomes: &Outcomes, was_searching: bool) {
 /// The count that a worker adds itself to before it sets its flag stands for what it did before. loom runs
 /// read-modify-writes in the order of the program, so the count alone would not show that the edge is missing.
 fn announcement_against_wake(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1, 0);
+    let floor = Floor::new(1, 1, 0);
     let announced = Arc::new(Payload::new());
     let (worker, before) = (Arc::clone(&floor), Arc::clone(&announced));
     let ((), woken) = order.run2(
@@ -178,7 +222,7 @@ fn announcement_against_wake(order: Order, outcomes: &Outcomes) {
                 announced.read();
                 woken.set(true);
             };
-            floor.idle.push(|| {}, || false, unpark);
+            floor.idle.push(0, || {}, |_| false, unpark);
             woken.get()
         },
     );
@@ -186,7 +230,7 @@ fn announcement_against_wake(order: Order, outcomes: &Outcomes) {
 }
 
 fn push_against_timeout(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1, 1);
+    let floor = Floor::new(1, 1, 1);
     let (worker, submitter) = (Arc::clone(&floor), Arc::clone(&floor));
     let (sleeps, ()) = order.run2(
         move || {
@@ -198,7 +242,7 @@ fn push_against_timeout(order: Order, outcomes: &Outcomes) {
                 sleeps += 1;
             }
             if searching {
-                worker.stop_searching();
+                worker.stop_searching(0);
             }
             sleeps
         },
@@ -208,8 +252,8 @@ fn push_against_timeout(order: Order, outcomes: &Outcomes) {
     outcomes.saw(if sleeps == 1 { "first sleep" } else { "second sleep" });
 }
 
-fn two_pushes(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1, 2);
+fn two_pushes(order: Order, outcomes: &Outcomes, groups: usize) {
+    let floor = Floor::new(1, groups, 2);
     let (worker, first, second) = (Arc::clone(&floor), Arc::clone(&floor), Arc::clone(&floor));
     order.run3(
         move || {
@@ -220,22 +264,22 @@ fn two_pushes(order: Order, outcomes: &Outcomes) {
                 if got == 0 {
                     searching = worker.park(0, searching, || false);
                 } else if std::mem::take(&mut searching) {
-                    worker.stop_searching();
+                    worker.stop_searching(0);
                 }
             }
             if searching {
-                worker.stop_searching();
+                worker.stop_searching(0);
             }
         },
         move || first.push(0),
-        move || second.push(1),
+        move || second.push_from(groups - 1, 1),
     );
     floor.assert_nobody_is_counted();
     outcomes.saw("taken");
 }
 
-fn push_against_one_of_two(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(2, 1);
+fn push_against_one_of_two(order: Order, outcomes: &Outcomes, groups: usize) {
+    let floor = Floor::new(2, groups, 1);
     let (worker, submitter) = (Arc::clone(&floor), Arc::clone(&floor));
     let mut taken = false;
     // The sleeper is asleep all the time: here its sleep consists of what the others do.
@@ -249,7 +293,7 @@ fn push_against_one_of_two(order: Order, outcomes: &Outcomes) {
                     let searching = worker.idle.park(0, false, || worker.has_work(), || {});
                     let taken = worker.items[0].take();
                     if searching {
-                        worker.stop_searching();
+                        worker.stop_searching(0);
                     }
                     taken
                 },
@@ -260,7 +304,7 @@ fn push_against_one_of_two(order: Order, outcomes: &Outcomes) {
     let woken = floor.parkers[1].take_token();
     assert_eq!(searching, woken, "who clears the flag wakes");
     if searching {
-        floor.stop_searching();
+        floor.stop_searching(groups - 1);
     }
     floor.assert_nobody_is_counted();
     outcomes.saw(match (taken, woken) {
@@ -271,22 +315,24 @@ fn push_against_one_of_two(order: Order, outcomes: &Outcomes) {
     });
 }
 
-fn searcher_hands_on(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1, 1);
-    assert!(floor.idle.start_searching(2));
+/// The sleeper is in the first of so many groups, the searcher and the push in the last.
+fn searcher_hands_on(order: Order, outcomes: &Outcomes, groups: usize) {
+    let floor = Floor::new(1, groups, 1);
+    let group = groups - 1;
+    assert!(floor.idle.start_searching(group, 2));
     let (sleeper, searcher, submitter) = (Arc::clone(&floor), Arc::clone(&floor), Arc::clone(&floor));
     order.run3(
         move || sleeper.sleep_until_taken(),
         // It has found something else, which it does for ever.
-        move || searcher.stop_searching(),
-        move || submitter.push(0),
+        move || searcher.stop_searching(group),
+        move || submitter.push_from(group, 0),
     );
     floor.assert_nobody_is_counted();
     outcomes.saw("taken");
 }
 
 fn push_beside_a_searcher(order: Order, outcomes: &Outcomes) {
-    let floor = Floor::new(1, 2);
+    let floor = Floor::new(1, 1, 2);
     let (searcher, submitter) = (Arc::clone(&floor), Arc::clone(&floor));
     let mut woken_by = (None, None);
     // As in `push_against_one_of_two`: the sleep consists of what the others do.
@@ -296,29 +342,30 @@ fn push_beside_a_searcher(order: Order, outcomes: &Outcomes) {
         || false,
         || {
             assert_eq!(floor.idle.parked(), 1);
-            assert!(floor.idle.could_wake());
-            assert!(floor.idle.start_searching(2));
-            assert!(!floor.idle.start_searching(2), "one of two searches already");
-            assert!(!floor.idle.could_wake());
+            assert!(floor.idle.could_wake(0));
+            assert!(floor.idle.start_searching(0, 2));
+            assert!(!floor.idle.start_searching(0, 2), "one of two searches already");
+            assert!(!floor.idle.could_wake(0));
             let nobody = |_| panic!("the searcher will find it");
-            floor.idle.push(|| floor.items[0].put(), || floor.has_work(), nobody);
+            floor.idle.push(0, || floor.items[0].put(), |_| floor.has_work(), nobody);
             woken_by = order.run2(
                 move || {
                     let woken = Cell::new(None);
-                    searcher.idle.stop_searching(|| searcher.has_work(), |slot| woken.set(Some(slot)));
+                    let has_work = || searcher.has_work();
+                    searcher.idle.stop_searching(0, has_work, |_| has_work(), |slot| woken.set(Some(slot)));
                     woken.get()
                 },
                 move || {
                     let woken = Cell::new(None);
                     let push = || submitter.items[1].put();
-                    submitter.idle.push(push, || submitter.has_work(), |slot| woken.set(Some(slot)));
+                    submitter.idle.push(0, push, |_| submitter.has_work(), |slot| woken.set(Some(slot)));
                     woken.get()
                 },
             );
         },
     );
     assert!(searching, "who is woken counts as searching");
-    floor.stop_searching();
+    floor.stop_searching(0);
     floor.assert_nobody_is_counted();
     outcomes.saw(match woken_by {
         (Some(0), None) => "by the searcher",

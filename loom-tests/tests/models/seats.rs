@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use protocol_loom::seats::Seats;
 use protocol_loom::shutdown::Lifecycle;
+use protocol_loom::thread_count::ThreadCount;
 
 use super::support::{Model, Order, Outcomes};
 
 pub const MODELS: &[Model] = &[
     Model {
-        name: "seats::the_last_thread_knows_that_it_is",
+        name: "thread_count::the_last_thread_knows_that_it_is",
         property: "Two threads end while a third one does not start: exactly one of them is the last.",
         outcomes: &["first", "second"],
         preemption_bound: None,
@@ -34,22 +35,22 @@ pub const MODELS: &[Model] = &[
 ];
 
 fn two_ends(order: Order, outcomes: &Outcomes) {
-    let seats = Arc::new(Seats::new(2, 2));
-    (0..3).for_each(|_| seats.thread_starts());
-    assert_eq!(seats.threads(), 3);
-    assert!(!seats.thread_ended(), "the third one could not be started");
+    let threads = Arc::new(ThreadCount::new());
+    (0..3).for_each(|_| threads.starts());
+    assert_eq!(threads.get(), 3);
+    assert!(!threads.ended(), "the third one could not be started");
     let end = || {
-        let seats = Arc::clone(&seats);
-        move || seats.thread_ended()
+        let threads = Arc::clone(&threads);
+        move || threads.ended()
     };
     let (first, second) = order.run2(end(), end());
     assert!(first != second);
-    assert_eq!(seats.threads(), 0);
+    assert_eq!(threads.get(), 0);
     outcomes.saw(if first { "first" } else { "second" });
 }
 
 fn leave_against_note(order: Order, outcomes: &Outcomes) {
-    let seats = Arc::new(Seats::new(2, 5));
+    let seats = Arc::new(Seats::new(2, 0..5));
     assert!(seats.is_short());
     assert_eq!([(); 3].map(|()| seats.take_if_short()), [Some(0), Some(1), None]);
     assert!(!seats.is_short() && !seats.retire());
@@ -81,13 +82,13 @@ fn leave_against_note(order: Order, outcomes: &Outcomes) {
 }
 
 fn last_end_against_wait(order: Order, outcomes: &Outcomes) {
-    let shared = Arc::new((Lifecycle::new(), Seats::new(1, 1)));
-    shared.1.thread_starts();
-    assert!(!shared.0.wait(|| shared.1.threads() == 0, || Some(Duration::ZERO)), "there was no time");
+    let shared = Arc::new((Lifecycle::new(), ThreadCount::new()));
+    shared.1.starts();
+    assert!(!shared.0.wait(|| shared.1.get() == 0, || Some(Duration::ZERO)), "there was no time");
     let thread = Arc::clone(&shared);
     let ((), waited) = order.run2(
         move || {
-            assert!(thread.1.thread_ended());
+            assert!(thread.1.ended());
             thread.0.notify();
         },
         move || {
@@ -96,8 +97,8 @@ fn last_end_against_wait(order: Order, outcomes: &Outcomes) {
                 waited.set(true);
                 None
             };
-            assert!(shared.0.wait(|| shared.1.threads() == 0, for_ever));
-            assert_eq!(shared.1.threads(), 0);
+            assert!(shared.0.wait(|| shared.1.get() == 0, for_ever));
+            assert_eq!(shared.1.get(), 0);
             waited.get()
         },
     );

@@ -17,11 +17,13 @@ pub const FIRE_MAX: usize = 256;
 /// The same by a worker whose queue is as long as that already.
 pub const FIRE_MAX_IN_CROWD: usize = 8;
 
-/// All wheels of a runtime, and the alarm of the one who sleeps in its driver.
+/// All wheels of a runtime, and the alarms of those who sleep in its drivers. The wheel of slot `s` is of group
+/// `s % groups`, the outside one of group 0.
 pub struct Wheels {
     /// One per slot, then the outside one.
     wheels: Box<[CachePadded<SharedWheel<Wheel<Waker>>>]>,
-    alarm: CachePadded<Alarm>,
+    /// One per group.
+    alarms: Box<[CachePadded<Alarm>]>,
 }
 
 /// A timer that has been filed.
@@ -36,15 +38,26 @@ pub struct Timer {
 }
 
 impl Wheels {
-    /// The wheels of a runtime with `slot_count` slots: so many, and the outside one.
-    pub fn new(slot_count: usize) -> Self {
+    /// The wheels of a runtime with `slot_count` slots: so many, and the outside one; of so many groups.
+    pub fn new(slot_count: usize, groups: usize) -> Self {
         let wheel = |_| CachePadded::new(SharedWheel::new(Wheel::new()));
-        Self { wheels: (0..=slot_count).map(wheel).collect(), alarm: CachePadded::new(Alarm::new()) }
+        let alarm = |_| CachePadded::new(Alarm::new());
+        Self { wheels: (0..=slot_count).map(wheel).collect(), alarms: (0..groups).map(alarm).collect() }
     }
 
     /// The index of the outside wheel, which is the number of slots.
     pub fn outside(&self) -> usize {
         self.wheels.len() - 1
+    }
+
+    fn group_of(&self, wheel: usize) -> usize {
+        if wheel == self.outside() { 0 } else { wheel % self.alarms.len() }
+    }
+
+    /// The indices of the group's wheels.
+    fn of_group(&self, group: usize) -> impl Iterator<Item = usize> {
+        let of_slots = (group..self.outside()).step_by(self.alarms.len());
+        of_slots.chain((group == 0).then(|| self.outside()))
     }
 
     /// Files a timer in the caller's own wheel. It wakes `waker` once when `deadline` (nanoseconds on the
@@ -76,32 +89,39 @@ impl Wheels {
         self.wheels[wheel].turn(now, limit, |waker| wakers.push(waker))
     }
 
-    /// Turns every wheel, as [`fire_due`](Self::fire_due) does one.
-    pub fn fire_all_due(&self, now: u64, limit: usize, wakers: &mut Vec<Waker>) -> usize {
-        (0..self.wheels.len()).map(|wheel| self.fire_due(wheel, now, limit, wakers)).sum()
+    /// Turns every wheel of the group, as [`fire_due`](Self::fire_due) does one.
+    ///
+    /// # Panics
+    /// If there is no such group.
+    pub fn fire_due_of(&self, group: usize, now: u64, limit: usize, wakers: &mut Vec<Waker>) -> usize {
+        self.of_group(group).map(|wheel| self.fire_due(wheel, now, limit, wakers)).sum()
     }
 
-    /// The earliest deadline that any wheel has published; `u64::MAX` if none has. One load per wheel.
-    pub fn earliest(&self) -> u64 {
-        self.wheels.iter().map(|wheel| wheel.earliest()).min().unwrap_or(NONE)
+    /// The earliest deadline that any wheel of the group has published; `u64::MAX` if none has. One load per wheel.
+    pub fn earliest(&self, group: usize) -> u64 {
+        self.of_group(group).map(|wheel| self.wheels[wheel].earliest()).min().unwrap_or(NONE)
     }
 
-    /// Holder of the driver. Calls `block` with the earliest deadline of all wheels (`u64::MAX`: none), such
+    /// Holder of the group's driver. Calls `block` with the earliest deadline of its wheels (`u64::MAX`: none), such
     /// that whoever then files an earlier one and asks [`must_interrupt`](Self::must_interrupt) is told to
     /// interrupt it. An interrupt that comes before the block must end it at once.
-    pub fn sleep<R>(&self, block: impl FnOnce(u64) -> R) -> R {
-        self.alarm.sleep(|| self.earliest(), block)
+    ///
+    /// # Panics
+    /// If there is no such group.
+    pub fn sleep<R>(&self, group: usize, block: impl FnOnce(u64) -> R) -> R {
+        self.alarms[group].sleep(|| self.earliest(group), block)
     }
 
     /// Any thread that has filed in `here` and will not turn it itself: a thread that is no worker, at
-    /// once; a worker, before it parks, retires or blocks. `true` obliges it to interrupt the driver. Costs
-    /// a full fence.
+    /// once; a worker, before it parks, retires or blocks. It has to interrupt the driver of the group that this gives.
+    /// Costs a full fence.
     ///
     /// # Panics
     /// If `here` is no wheel's index.
     #[must_use = "the sleeper waits for the interrupt"]
-    pub fn must_interrupt(&self, here: usize) -> bool {
-        self.alarm.must_interrupt(self.wheels[here].earliest())
+    pub fn must_interrupt(&self, here: usize) -> Option<usize> {
+        let group = self.group_of(here);
+        self.alarms[group].must_interrupt(self.wheels[here].earliest()).then_some(group)
     }
 
     /// How many timers the wheel holds. Takes its lock.
@@ -193,6 +213,6 @@ impl DeadlineQueue for Wheel<Waker> {
 
 impl fmt::Debug for Wheels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wheels").field("earliest", &self.earliest()).field("alarm", &self.alarm).finish()
+        f.debug_struct("Wheels").field("alarms", &self.alarms).finish_non_exhaustive()
     }
 }

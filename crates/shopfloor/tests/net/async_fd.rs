@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use rustix::pipe::{PipeFlags, pipe_with};
 use shopfloor::io::{AsyncFd, Interest};
 
-use crate::on_both_runtimes;
+use crate::on_all_runtimes;
 
 fn pipe() -> (AsyncFd<File>, AsyncFd<File>) {
     let (reader, writer) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC).expect("a pipe");
@@ -20,7 +20,7 @@ fn pipe() -> (AsyncFd<File>, AsyncFd<File>) {
 #[test]
 fn a_pipe_carries_more_than_it_holds() {
     const LEN: usize = 1 << 20;
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (reader, writer) = pipe();
         let writing = shopfloor::spawn(async move {
             let mut left = vec![3; LEN];
@@ -46,7 +46,7 @@ fn a_pipe_carries_more_than_it_holds() {
 
 #[test]
 fn a_regular_file_is_refused_at_construction() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let path = std::env::current_exe().expect("this file");
         let error = AsyncFd::new(File::open(path).expect("a file")).expect_err("it is always ready");
         assert_eq!(error.kind(), ErrorKind::PermissionDenied);
@@ -55,7 +55,7 @@ fn a_regular_file_is_refused_at_construction() {
 
 #[test]
 fn readiness_stays_until_it_is_cleared() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (ours, mut theirs) = UnixStream::pair().expect("a pair");
         ours.set_nonblocking(true).expect("the mode");
         let mut ours = AsyncFd::new(ours).expect("it has readiness");
@@ -82,7 +82,7 @@ fn readiness_stays_until_it_is_cleared() {
 
 #[test]
 fn several_tasks_wait_for_one_descriptor() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (reader, writer) = pipe();
         let reader = std::sync::Arc::new(reader);
         let waiting: Vec<_> = (0..4)
@@ -101,7 +101,7 @@ fn several_tasks_wait_for_one_descriptor() {
 
 #[test]
 fn waiting_for_what_was_not_asked_for_is_an_error() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (reader, writer) = pipe();
         assert_eq!(reader.writable().await.expect_err("a reader").kind(), ErrorKind::InvalidInput);
         assert_eq!(writer.readable().await.expect_err("a writer").kind(), ErrorKind::InvalidInput);

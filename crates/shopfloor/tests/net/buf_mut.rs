@@ -10,7 +10,7 @@ use shopfloor::net::UdpSocket;
 #[cfg(unix)]
 use shopfloor::net::{UnixDatagram, UnixStream};
 
-use crate::on_both_runtimes;
+use crate::on_all_runtimes;
 use crate::stream::connected;
 
 /// Reads twice with `try_read_buf` of a stream or half, and once more when nothing is there.
@@ -32,7 +32,7 @@ macro_rules! reads_what_is_there {
 
 #[test]
 fn a_tcp_stream_and_its_halves_append_what_is_there() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (mut near, mut far) = connected().await;
         reads_what_is_there!(near, far);
         {
@@ -50,7 +50,7 @@ fn a_tcp_stream_and_its_halves_append_what_is_there() {
 #[test]
 #[cfg(unix)]
 fn a_unix_stream_and_its_halves_append_what_is_there() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (mut near, mut far) = UnixStream::pair().expect("a pair");
         reads_what_is_there!(near, far);
         {
@@ -100,7 +100,7 @@ macro_rules! receives {
 
 #[test]
 fn udp_datagrams_are_appended_and_lost_without_room() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let sender = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
         let receiver = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
         sender.connect(receiver.local_addr().expect("an address")).await.expect("a peer");
@@ -112,7 +112,7 @@ fn udp_datagrams_are_appended_and_lost_without_room() {
 #[test]
 #[cfg(unix)]
 fn unix_datagrams_are_appended_and_lost_without_room() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (sender, receiver) = UnixDatagram::pair().expect("a pair");
         receives!(sender, receiver, |from: shopfloor::net::unix::SocketAddr| from.is_unnamed());
     });
@@ -120,7 +120,7 @@ fn unix_datagrams_are_appended_and_lost_without_room() {
 
 #[test]
 fn a_read_initialises_no_more_of_a_buffer_than_it_fills() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (mut near, mut far) = connected().await;
         far.write_all(b"abc").await.expect("a write");
         let mut memory = [MaybeUninit::uninit(); 4096];

@@ -9,13 +9,13 @@ use shopfloor::io::{AsyncReadExt, AsyncWriteExt};
 use shopfloor::net::{TcpListener, UdpSocket};
 use shopfloor_scheduler::WaitReason;
 
-use crate::on_both_runtimes;
+use crate::on_all_runtimes;
 use crate::stream::connected;
 
 #[test]
 fn a_stream_that_is_always_ready_makes_its_task_yield() {
     const BYTES: usize = 1000;
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (mut client, mut server) = connected().await;
         client.write_all(&[1; BYTES]).await.expect("a write");
         while server.peek(&mut [0; BYTES]).await.expect("a peek") < BYTES {}
@@ -41,7 +41,7 @@ fn a_stream_that_is_always_ready_makes_its_task_yield() {
 
 #[test]
 fn what_blocks_costs_no_budget() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
         std::future::poll_fn(|cx| {
             for _ in 0..1000 {
@@ -59,7 +59,7 @@ fn what_blocks_costs_no_budget() {
 fn a_waiting_task_says_on_which_descriptor_and_for_what() {
     use std::os::fd::AsRawFd;
 
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (_client, mut server) = connected().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let (reading, accepting) = (server.as_raw_fd(), listener.as_raw_fd());
@@ -80,7 +80,7 @@ fn a_waiting_task_says_on_which_descriptor_and_for_what() {
 fn a_task_that_waits_to_write_says_so() {
     use std::os::fd::AsRawFd;
 
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (mut client, _server) = connected().await;
         let fd = client.as_raw_fd();
         let writer = shopfloor::spawn(async move { client.write_all(&vec![0; 1 << 26]).await });
@@ -95,7 +95,7 @@ fn a_task_that_waits_to_write_says_so() {
 #[test]
 fn many_tasks_share_one_stream_without_a_lost_wake() {
     const ROUNDS: usize = 200;
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (mut client, server) = connected().await;
         let server = Arc::new(server);
         let (read, mut counted) = shopfloor::sync::mpsc::unbounded_channel();

@@ -11,12 +11,12 @@ use shopfloor::net::{TcpListener, TcpSocket, TcpStream};
 use shopfloor::runtime::IoBackend;
 
 use crate::child::in_a_child;
-use crate::{current_thread, multi_thread, on_both_runtimes, on_each_backend, watched};
+use crate::{current_thread, multi_thread, on_all_runtimes, on_each_backend, watched};
 
 #[test]
 fn four_tasks_accept_from_one_listener_and_miss_no_connection() {
     const CONNECTIONS: usize = 200;
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.expect("a listener"));
         let addr = listener.local_addr().expect("its address");
         let (accepted, mut peers) = shopfloor::sync::mpsc::unbounded_channel();
@@ -48,7 +48,7 @@ fn four_tasks_accept_from_one_listener_and_miss_no_connection() {
 
 #[test]
 fn a_cancelled_accept_loses_no_connection() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let addr = listener.local_addr().expect("its address");
         for _ in 0..100 {
@@ -66,7 +66,7 @@ fn a_cancelled_accept_loses_no_connection() {
 
 #[test]
 fn binding_tries_one_address_after_the_other() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let taken = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let taken = (taken.local_addr().expect("its address"), taken);
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -79,7 +79,7 @@ fn binding_tries_one_address_after_the_other() {
 
 #[test]
 fn a_restarted_server_gets_its_address_back_at_once() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let mut addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         for _ in 0..3 {
             let listener = TcpListener::bind(addr).await.expect("the address");
@@ -112,7 +112,7 @@ fn more_connections_wait_to_be_accepted_than_the_customary_backlog_holds() {
 
 #[test]
 fn a_socket_with_options_listens_and_connects() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_reuseaddr(true).expect("an option");
         assert!(socket.reuseaddr().expect("an option"));

@@ -1,6 +1,6 @@
 //! Sockets, file descriptors and signals, from the outside.
 //!
-//! Each test runs on a thread of its own, on both kinds of runtime and both backends of the driver, and fails
+//! Each test runs on a thread of its own, on every kind of runtime and both backends of the driver, and fails
 //! instead of hanging.
 
 mod async_fd;
@@ -46,6 +46,12 @@ fn multi_thread(backend: IoBackend) -> Runtime {
     Builder::new_multi_thread().worker_threads(2).io_backend(backend).build().expect("a runtime")
 }
 
+/// Each driver has a worker or two.
+fn several_drivers(backend: IoBackend) -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(4).io_drivers(3).io_backend(backend).build().expect("a runtime")
+}
+
 fn current_thread(backend: IoBackend) -> Runtime {
     Builder::new_current_thread().io_backend(backend).build().expect("a runtime")
 }
@@ -59,11 +65,11 @@ fn on_each_backend(test: impl FnMut(IoBackend)) {
 fn all_runtimes() -> impl Iterator<Item = Runtime> {
     [IoBackend::Best, IoBackend::Portable]
         .into_iter()
-        .flat_map(|backend| [multi_thread(backend), current_thread(backend)])
+        .flat_map(|backend| [multi_thread(backend), several_drivers(backend), current_thread(backend)])
 }
 
 /// Runs `test` as a task on a runtime of each kind, on each backend.
-fn on_both_runtimes<F>(test: impl Fn() -> F + Send + Sync + 'static)
+fn on_all_runtimes<F>(test: impl Fn() -> F + Send + Sync + 'static)
 where
     F: Future<Output = ()> + Send + 'static,
 {

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use shopfloor::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
-use crate::on_both_runtimes;
+use crate::on_all_runtimes;
 use crate::stream::connected;
 
 #[test]
 fn names_and_literals_are_resolved() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let literal = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
         for host in ["127.0.0.1:80", "localhost:80"] {
             let found: Vec<SocketAddr> = lookup_host(host).await.expect("an address").collect();
@@ -32,7 +32,7 @@ fn names_and_literals_are_resolved() {
 
 #[test]
 fn malformed_names_are_errors() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         for host in ["localhost", "localhost:http", "localhost:99999", ""] {
             let error = lookup_host(host).await.map(drop).expect_err("it is malformed");
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{host}");
@@ -45,7 +45,7 @@ fn malformed_names_are_errors() {
 
 #[test]
 fn options_of_a_stream_are_those_of_the_system() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (client, _server) = connected().await;
         client.set_nodelay(true).expect("an option");
         assert!(client.nodelay().expect("an option"));
@@ -76,7 +76,7 @@ fn options_of_a_socket_are_those_of_the_system() {
 /// With zero linger the peer is told that the connection was cut, not that it ended.
 #[test]
 fn zero_linger_resets_the_connection() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (client, server) = connected().await;
         client.set_zero_linger().expect("an option");
         drop(client);
@@ -92,7 +92,7 @@ fn zero_linger_resets_the_connection() {
 fn a_socket_is_made_of_a_descriptor_and_gives_it_back() {
     use socket2::{Domain, Socket, Type};
     use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let raw = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket").into_raw_fd();
         // SAFETY: the descriptor was just given up by its owner.
         let socket = unsafe { TcpSocket::from_raw_fd(raw) };

@@ -7,7 +7,7 @@ use shopfloor::signal::ctrl_c;
 use shopfloor::signal::unix::{SignalKind, signal};
 
 use crate::child::in_a_child;
-use crate::{all_runtimes, current_thread, on_both_runtimes, watched};
+use crate::{all_runtimes, current_thread, on_all_runtimes, watched};
 
 fn send(number: Number) {
     kill_process(getpid(), number).expect("a signal to ourselves");
@@ -16,7 +16,7 @@ fn send(number: Number) {
 #[test]
 fn ctrl_c_is_a_future_and_no_longer_the_end_of_the_process() {
     in_a_child("signal::ctrl_c_is_a_future_and_no_longer_the_end_of_the_process", || {
-        on_both_runtimes(|| async {
+        on_all_runtimes(|| async {
             for _ in 0..3 {
                 let mut ctrl_c = std::pin::pin!(ctrl_c());
                 let waits =
@@ -32,7 +32,7 @@ fn ctrl_c_is_a_future_and_no_longer_the_end_of_the_process() {
 #[test]
 fn every_listener_gets_every_signal_of_its_kind() {
     in_a_child("signal::every_listener_gets_every_signal_of_its_kind", || {
-        on_both_runtimes(|| async {
+        on_all_runtimes(|| async {
             let mut first = signal(SignalKind::user_defined1()).expect("a listener");
             let mut second = signal(SignalKind::user_defined1()).expect("a listener");
             let mut other = signal(SignalKind::user_defined2()).expect("a listener");
@@ -52,7 +52,7 @@ fn every_listener_gets_every_signal_of_its_kind() {
 #[test]
 fn a_burst_that_nobody_receives_does_not_block_the_process() {
     in_a_child("signal::a_burst_that_nobody_receives_does_not_block_the_process", || {
-        on_both_runtimes(|| async {
+        on_all_runtimes(|| async {
             let mut listener = signal(SignalKind::user_defined1()).expect("a listener");
             // More than the socket behind it holds: the handler must not wait for room.
             for _ in 0..5000 {
@@ -79,7 +79,7 @@ fn a_listener_ends_with_its_runtime() {
 
 #[test]
 fn signals_that_cannot_be_handled_are_refused() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         for number in [Number::KILL, Number::STOP, Number::SEGV, Number::FPE, Number::ILL] {
             let error = signal(SignalKind::from_raw(number.as_raw())).expect_err("it cannot be handled");
             assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);

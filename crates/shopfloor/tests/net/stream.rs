@@ -7,7 +7,7 @@ use std::pin::Pin;
 use shopfloor::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use shopfloor::net::{TcpListener, TcpStream};
 
-use crate::on_both_runtimes;
+use crate::on_all_runtimes;
 
 /// Two ends of one TCP connection.
 pub(crate) async fn connected() -> (TcpStream, TcpStream) {
@@ -27,7 +27,7 @@ fn pattern(len: usize) -> Vec<u8> {
 
 #[test]
 fn a_megabyte_comes_back_from_an_echo() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (client, mut server) = connected().await;
         let echo = shopfloor::spawn(async move {
             let (mut from, mut to) = server.split();
@@ -50,7 +50,7 @@ fn a_megabyte_comes_back_from_an_echo() {
 
 #[test]
 fn both_ends_of_a_connection_send_and_receive_at_once() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         const LEN: usize = 1 << 20;
         async fn exchange(stream: TcpStream) {
             let (mut read, mut write) = stream.into_split();
@@ -69,7 +69,7 @@ fn both_ends_of_a_connection_send_and_receive_at_once() {
 
 #[test]
 fn a_half_close_that_arrives_with_data_is_seen_a_thousand_times() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let addr = listener.local_addr().expect("its address");
         let server = shopfloor::spawn(async move {
@@ -94,7 +94,7 @@ fn a_half_close_that_arrives_with_data_is_seen_a_thousand_times() {
 
 #[test]
 fn dropping_the_owned_write_half_ends_the_stream_for_the_peer() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (client, mut server) = connected().await;
         let (mut read, mut write) = client.into_split();
         write.write_all(b"last words").await.expect("a write");
@@ -110,7 +110,7 @@ fn dropping_the_owned_write_half_ends_the_stream_for_the_peer() {
 
 #[test]
 fn a_forgotten_write_half_leaves_the_stream_open() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (client, server) = connected().await;
         let (read, write) = client.into_split();
         write.forget();
@@ -123,7 +123,7 @@ fn a_forgotten_write_half_leaves_the_stream_open() {
 
 #[test]
 fn halves_of_one_stream_reunite_and_halves_of_two_do_not() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (a, mut b) = connected().await;
         let (c, _d) = connected().await;
         let (a_read, a_write) = a.into_split();
@@ -139,7 +139,7 @@ fn halves_of_one_stream_reunite_and_halves_of_two_do_not() {
 
 #[test]
 fn several_buffers_are_written_and_read_in_order() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (mut client, server) = connected().await;
         let words = [IoSlice::new(b"one "), IoSlice::new(b"two "), IoSlice::new(b"three")];
         assert!(tokio::io::AsyncWrite::is_write_vectored(&client));
@@ -168,7 +168,7 @@ fn a_stream_is_a_stream_of_futures_io_as_well() {
         std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx)).await.expect("a flush");
         std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_close(cx)).await.expect("a close");
     }
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (mut client, mut server) = connected().await;
         write_and_close(&mut client, b"hello").await;
         let mut buf = [0; 16];
@@ -179,7 +179,7 @@ fn a_stream_is_a_stream_of_futures_io_as_well() {
 
 #[test]
 fn peeking_leaves_the_bytes_in_the_stream() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (mut client, mut server) = connected().await;
         let peeking = shopfloor::spawn(async move {
             let mut buf = [0; 16];
@@ -197,7 +197,7 @@ fn peeking_leaves_the_bytes_in_the_stream() {
 #[test]
 fn the_loop_of_readable_and_try_read_does_not_spin() {
     const ROUNDS: usize = 100;
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (mut client, mut server) = connected().await;
         let reading = shopfloor::spawn(async move {
             let (mut rounds, mut waits) = (0, 0);
@@ -226,7 +226,7 @@ fn the_loop_of_readable_and_try_read_does_not_spin() {
 
 #[test]
 fn a_fresh_stream_is_writable_and_not_readable() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (client, _server) = connected().await;
         let ready = client.ready(Interest::READABLE | Interest::WRITABLE).await.expect("readiness");
         assert!(ready.is_writable() && !ready.is_readable(), "{ready:?}");
@@ -235,7 +235,7 @@ fn a_fresh_stream_is_writable_and_not_readable() {
 
 #[test]
 fn a_writer_waits_for_a_slow_reader_and_loses_nothing() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (client, mut server) = connected().await;
         let mut written = 0;
         loop {
@@ -259,7 +259,7 @@ fn a_writer_waits_for_a_slow_reader_and_loses_nothing() {
 
 #[test]
 fn a_connection_that_nobody_accepts_is_refused() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let error = TcpStream::connect(nobody_there().await).await.expect_err("nobody listens");
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     });
@@ -267,7 +267,7 @@ fn a_connection_that_nobody_accepts_is_refused() {
 
 #[test]
 fn connecting_tries_one_address_after_the_other() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let good = listener.local_addr().expect("its address");
         let addrs = [nobody_there().await, good];
@@ -286,7 +286,7 @@ async fn nobody_there() -> SocketAddr {
 
 #[test]
 fn a_cancelled_read_loses_no_byte() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (mut client, mut server) = connected().await;
         for byte in 0..200_u8 {
             let mut buf = [0];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use shopfloor::io::{Interest, ReadBuf};
 use shopfloor::net::UdpSocket;
 
-use crate::on_both_runtimes;
+use crate::on_all_runtimes;
 
 async fn pair() -> (UdpSocket, UdpSocket) {
     let a = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
@@ -20,7 +20,7 @@ async fn pair() -> (UdpSocket, UdpSocket) {
 #[test]
 fn four_tasks_receive_from_one_socket_and_miss_no_datagram() {
     const DATAGRAMS: u8 = 200;
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (sender, receiver) = pair().await;
         let receiver = Arc::new(receiver);
         let (received, mut results) = shopfloor::sync::mpsc::unbounded_channel();
@@ -47,7 +47,7 @@ fn four_tasks_receive_from_one_socket_and_miss_no_datagram() {
 
 #[test]
 fn readable_and_recv_wait_at_once() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (sender, receiver) = pair().await;
         let receiver = Arc::new(receiver);
         let watching = Arc::clone(&receiver);
@@ -68,7 +68,7 @@ fn readable_and_recv_wait_at_once() {
 
 #[test]
 fn queued_datagrams_are_received_one_by_one_into_large_buffers() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (sender, receiver) = pair().await;
         let waits = std::future::poll_fn(|cx| {
             let polled = std::pin::pin!(receiver.recv(&mut [0; 1500])).poll(cx);
@@ -88,7 +88,7 @@ fn queued_datagrams_are_received_one_by_one_into_large_buffers() {
 
 #[test]
 fn senders_are_named_and_datagrams_can_be_looked_at_first() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let a = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
         let b = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
         let (from, to) = (a.local_addr().expect("an address"), b.local_addr().expect("an address"));
@@ -111,7 +111,7 @@ fn senders_are_named_and_datagrams_can_be_looked_at_first() {
 
 #[test]
 fn operations_of_ones_own_wait_for_readiness() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (sender, receiver) = pair().await;
         let receiving = shopfloor::spawn(async move {
             let mut attempts = 0;
@@ -133,7 +133,7 @@ fn operations_of_ones_own_wait_for_readiness() {
 
 #[test]
 fn options_are_those_of_the_system() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
         socket.set_broadcast(true).expect("an option");
         assert!(socket.broadcast().expect("an option"));
@@ -146,7 +146,7 @@ fn options_are_those_of_the_system() {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_traffic_class_is_that_of_the_system() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let socket = UdpSocket::bind("[::1]:0").await.expect("a socket");
         socket.set_tclass_v6(96).expect("an option");
         assert_eq!(socket.tclass_v6().expect("an option"), 96);
@@ -158,7 +158,7 @@ fn the_traffic_class_is_that_of_the_system() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_socket_is_bound_to_an_interface_that_exists() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
         assert_eq!(socket.device().expect("an option"), None);
         socket.bind_device(Some(b"no-such-device")).expect_err("there is no such interface");

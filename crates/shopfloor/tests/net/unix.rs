@@ -8,7 +8,7 @@ use shopfloor::io::{AsyncReadExt, AsyncWriteExt};
 use shopfloor::net::unix::SocketAddr;
 use shopfloor::net::{UnixDatagram, UnixListener, UnixStream};
 
-use crate::on_both_runtimes;
+use crate::on_all_runtimes;
 
 /// A path that no other test and no other process uses; the file is removed on drop.
 struct SocketPath(PathBuf);
@@ -31,7 +31,7 @@ impl Drop for SocketPath {
 
 #[test]
 fn a_stream_echoes_through_a_path() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let path = SocketPath::new("echo");
         let listener = UnixListener::bind(&path.0).expect("a listener");
         assert_eq!(UnixListener::bind(&path.0).expect_err("taken").kind(), ErrorKind::AddrInUse);
@@ -55,7 +55,7 @@ fn a_stream_echoes_through_a_path() {
 
 #[test]
 fn a_missing_path_is_an_error() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let path = SocketPath::new("missing");
         assert_eq!(UnixStream::connect(&path.0).await.expect_err("no file").kind(), ErrorKind::NotFound);
     });
@@ -63,7 +63,7 @@ fn a_missing_path_is_an_error() {
 
 #[test]
 fn a_pair_is_connected_and_its_halves_reunite() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (a, mut b) = UnixStream::pair().expect("a pair");
         let (mut read, mut write) = a.into_split();
         write.write_all(b"ping").await.expect("a write");
@@ -79,7 +79,7 @@ fn a_pair_is_connected_and_its_halves_reunite() {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_peer_of_a_pair_is_this_process() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (a, _b) = UnixStream::pair().expect("a pair");
         let peer = a.peer_cred().expect("credentials");
         assert_eq!(peer.pid().map(i32::cast_unsigned), Some(std::process::id()));
@@ -90,7 +90,7 @@ fn the_peer_of_a_pair_is_this_process() {
 
 #[test]
 fn datagrams_arrive_whole_and_none_is_lost() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (a, b) = UnixDatagram::pair().expect("a pair");
         let sending = shopfloor::spawn(async move {
             // Far more than the queue of the receiver holds: the sender waits for room.
@@ -109,7 +109,7 @@ fn datagrams_arrive_whole_and_none_is_lost() {
 
 #[test]
 fn datagrams_go_to_paths_and_name_their_sender() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let (here, there) = (SocketPath::new("here"), SocketPath::new("there"));
         let a = UnixDatagram::bind(&here.0).expect("a socket");
         let b = UnixDatagram::bind(&there.0).expect("a socket");
@@ -126,7 +126,7 @@ fn datagrams_go_to_paths_and_name_their_sender() {
 
 #[test]
 fn a_listener_and_its_clients_meet_at_an_address() {
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         let path = SocketPath::new("address");
         let addr = SocketAddr::from_pathname(&path.0).expect("an address");
         let listener = UnixListener::bind_addr(&addr).expect("a listener");
@@ -151,7 +151,7 @@ fn abstract_addresses_are_given_as_addresses_or_as_paths_that_begin_with_a_zero_
     use std::ffi::OsString;
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::ffi::OsStringExt;
-    on_both_runtimes(|| async {
+    on_all_runtimes(|| async {
         // A zero byte inside is part of the name.
         let name = format!("shopfloor-{}\0abstract", std::process::id());
         let addr = SocketAddr::from_abstract_name(&name).expect("an address");

@@ -8,7 +8,7 @@ use shopfloor_driver::{Driver, SourceKind};
 use shopfloor_protocol::sync::Arc;
 
 use super::{TcpSocket, TcpStream};
-use crate::context::IoWait;
+use crate::context::{self, IoWait};
 use crate::io::leaf::LeafSource;
 use crate::net::addr::{self, ToSocketAddrs};
 use crate::net::readiness::impl_std_conversion;
@@ -77,7 +77,7 @@ impl TcpListener {
     /// No connection is lost: one that is accepted is returned by the same poll.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (io, peer) = self.leaf.io(IoWait::Accept, accept_nonblocking).await?;
-        Ok((TcpStream::on(io, self.leaf.driver()), peer))
+        Ok((TcpStream::on(io, &context::driver_beside(self.leaf.driver())), peer))
     }
 
     /// As [`accept`](Self::accept). Of several callers of this method only the last one is woken.
@@ -86,7 +86,7 @@ impl TcpListener {
     /// As [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let (io, peer) = ready!(self.leaf.poll_io(cx, IoWait::Accept, accept_nonblocking))?;
-        Poll::Ready(Ok((TcpStream::on(io, self.leaf.driver()), peer)))
+        Poll::Ready(Ok((TcpStream::on(io, &context::driver_beside(self.leaf.driver())), peer)))
     }
 
     /// The address at which it listens.

@@ -65,7 +65,7 @@ impl UnixListener {
     /// No connection is lost: one that is accepted is returned by the same poll.
     pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let (io, peer) = self.leaf.io(IoWait::Accept, accept_nonblocking).await?;
-        Ok((UnixStream::on(io, self.leaf.driver()), peer))
+        Ok((UnixStream::on(io, &context::driver_beside(self.leaf.driver())), peer))
     }
 
     /// As [`accept`](Self::accept). Of several callers of this method only the last one is woken.
@@ -74,7 +74,7 @@ impl UnixListener {
     /// As [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
         let (io, peer) = ready!(self.leaf.poll_io(cx, IoWait::Accept, accept_nonblocking))?;
-        Poll::Ready(Ok((UnixStream::on(io, self.leaf.driver()), peer)))
+        Poll::Ready(Ok((UnixStream::on(io, &context::driver_beside(self.leaf.driver())), peer)))
     }
 
     /// The address at which it listens.

@@ -1,0 +1,37 @@
+//! A group of workers: those that share a driver. A small runtime has one group.
+//!
+//! One driver delivers some three million events a second at most, and those who wait for its events share a lock in the
+//! kernel, so many workers need several. To a group's workers it is what the whole runtime is where there is but one: one
+//! of them sleeps in the driver and the others beside it, who leaves hands the driver on to them, their timers ring its
+//! alarm, and stand-ins come in for them. Between groups only work moves: thieves look everywhere, and who has work
+//! to share and finds nobody parked in its own group wakes one of another.
+//!
+//! Slot `s` is in group `s % groups`. How many events a driver delivers is shown by docs/SIMULATION.md.
+
+use crate::driver::Driver;
+use shopfloor_protocol::driver_token::DriverToken;
+use shopfloor_protocol::seats::Seats;
+use std::sync::Arc;
+
+pub(crate) struct DriverGroup {
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) driver_token: DriverToken,
+    pub(crate) seats: Seats,
+    /// How many of its slots are to be run.
+    pub(crate) workers: usize,
+}
+
+impl DriverGroup {
+    /// The group `index` of `groups`. Of the `slots` of a runtime the first `workers` are to be run.
+    pub(crate) fn new(
+        index: usize,
+        groups: usize,
+        workers: usize,
+        slots: usize,
+        driver: Arc<dyn Driver>,
+    ) -> Self {
+        let workers = (index..workers).step_by(groups).len();
+        let seats = Seats::new(workers, (index..slots).step_by(groups));
+        Self { driver, driver_token: DriverToken::new(), seats, workers }
+    }
+}
