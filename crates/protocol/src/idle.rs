@@ -73,7 +73,9 @@ const SEARCHING: u32 = 1 << 16;
 /// The sleepers and searchers of one runtime.
 #[derive(Debug)]
 pub struct Idle {
-    groups: Box<[Group]>,
+    /// Mostly the only one, so it is at hand.
+    first: Group,
+    others: Box<[Group]>,
 }
 
 /// Those of one group.
@@ -129,19 +131,33 @@ impl Idle {
     /// # Panics
     /// If there are no groups, or more than 65,535 slots, the range of a count.
     pub fn new(slots: usize, groups: usize) -> Self {
+        assert!(groups > 0, "every worker is in a group");
         assert!(slots <= 0xffff, "at most 65,535 workers in a runtime");
         let flag = |_| CachePadded::new(AtomicBool::new(false));
         let group = |group| Group {
             counts: CachePadded::new(AtomicU32::new(0)),
             flags: (group..slots).step_by(groups).map(flag).collect(),
         };
-        Self { groups: (0..groups).map(group).collect() }
+        Self { first: group(0), others: (1..groups).map(group).collect() }
+    }
+
+    fn group_count(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    fn group(&self, index: usize) -> &Group {
+        index.checked_sub(1).map_or(&self.first, |other| &self.others[other])
+    }
+
+    /// From `first` on.
+    fn round(&self, first: usize) -> impl Iterator<Item = usize> {
+        (first..self.group_count()).chain(0..first)
     }
 
     /// Worker of `group`. May it look for work elsewhere? At most half of the group's `active` workers do at a time.
     #[must_use]
     pub fn start_searching(&self, group: usize, active: usize) -> bool {
-        let Group { counts, .. } = &self.groups[group];
+        let Group { counts, .. } = self.group(group);
         // ordering: Relaxed: a limit that may be missed by a few.
         if 2 * searching(counts.load(Ordering::Relaxed)) as usize >= active.max(1) {
             return false;
@@ -161,7 +177,7 @@ impl Idle {
         unpark: impl Fn(usize),
     ) {
         // ordering: Relaxed: the fence of I2 follows.
-        if searching(self.groups[group].counts.fetch_sub(SEARCHING, Ordering::Relaxed)) == 1 {
+        if searching(self.group(group).counts.fetch_sub(SEARCHING, Ordering::Relaxed)) == 1 {
             fence(Ordering::SeqCst); // I2
             if has_work() {
                 self.wake_one(group, needs_a_worker, unpark);
@@ -179,8 +195,8 @@ impl Idle {
         look: impl FnOnce() -> bool,
         block: impl FnOnce(),
     ) -> bool {
-        let Group { counts, flags } = &self.groups[slot % self.groups.len()];
-        let flag = &flags[slot / self.groups.len()];
+        let Group { counts, flags } = self.group(slot % self.group_count());
+        let flag = &flags[slot / self.group_count()];
         let announce = if is_searching { PARKED.wrapping_sub(SEARCHING) } else { PARKED };
         // ordering: Relaxed: the fence of I1 follows.
         counts.fetch_add(announce, Ordering::Relaxed);
@@ -237,12 +253,12 @@ impl Idle {
         needs_a_worker: impl Fn(usize) -> bool,
         unpark: impl Fn(usize),
     ) -> bool {
-        let mut groups = (first..self.groups.len()).chain(0..first);
-        let woken = groups.find_map(|group| match self.try_wake(group, &needs_a_worker, &unpark) {
-            Wake::Woken => Some(true),
-            Wake::Searched => Some(false),
-            Wake::Nobody => None,
-        });
+        let woken =
+            self.round(first).find_map(|group| match self.try_wake(group, &needs_a_worker, &unpark) {
+                Wake::Woken => Some(true),
+                Wake::Searched => Some(false),
+                Wake::Nobody => None,
+            });
         woken.unwrap_or(false)
     }
 
@@ -262,7 +278,7 @@ impl Idle {
         needs_a_worker: &impl Fn(usize) -> bool,
         unpark: &impl Fn(usize),
     ) -> Wake {
-        let group = &self.groups[index];
+        let group = self.group(index);
         loop {
             if let Err(why) = group.claim() {
                 return why;
@@ -270,7 +286,7 @@ impl Idle {
             if let Some(place) = group.clear_a_flag() {
                 // ordering: Relaxed: the count follows the flag.
                 group.counts.fetch_sub(PARKED, Ordering::Relaxed);
-                unpark(place * self.groups.len() + index);
+                unpark(place * self.group_count() + index);
                 return Wake::Woken;
             }
             // ordering: Relaxed: the fence of I2 follows.
@@ -292,29 +308,23 @@ impl Idle {
     /// The worker of group `first` that has pushed to its own queue. Cost: as [`could_wake`](Self::could_wake).
     #[inline]
     pub fn outlook(&self, first: usize) -> Outlook {
-        let own = self.groups[first].outlook();
-        if own != Outlook::AllActive || self.groups.len() == 1 { own } else { self.outlook_of_others(first) }
+        if self.others.is_empty() { self.first.outlook() } else { self.outlook_of_groups(first) }
     }
 
-    #[cold]
-    fn outlook_of_others(&self, first: usize) -> Outlook {
-        let mut others = (first + 1..self.groups.len()).chain(0..first);
-        let other = others.find_map(|group| match self.groups[group].outlook() {
-            Outlook::AllActive => None,
-            other => Some(other),
-        });
-        other.unwrap_or(Outlook::AllActive)
+    fn outlook_of_groups(&self, first: usize) -> Outlook {
+        let mut outlooks = self.round(first).map(|group| self.group(group).outlook());
+        outlooks.find(|outlook| *outlook != Outlook::AllActive).unwrap_or(Outlook::AllActive)
     }
 
     /// Any thread. How many workers were parked when looked at.
     pub fn parked(&self) -> usize {
-        (0..self.groups.len()).map(|group| self.parked_of(group)).sum()
+        (0..self.group_count()).map(|group| self.parked_of(group)).sum()
     }
 
     /// Any thread. How many workers of a group were parked when looked at.
     pub fn parked_of(&self, group: usize) -> usize {
         // ordering: Relaxed: whoever needs certainty fences before.
-        parked(self.groups[group].counts.load(Ordering::Relaxed)) as usize
+        parked(self.group(group).counts.load(Ordering::Relaxed)) as usize
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! next task:  (every N polls: the timers, the driver; the injector first)
-//!             LIFO slot (a few in a row) → local queue → injector → driver, if there is something to steal → steal → park
+//!             LIFO slot (a few in a row) → local queue → injector → (several groups: the driver) → steal → park
 //! ```
 //!
 //! What is in here belongs to the thread; what others may touch is in its [`Slot`].
@@ -243,10 +243,10 @@ impl Worker {
         found
     }
 
-    /// What waits in the driver of the group goes before what others have: who finds enough to steal might not come by for
-    /// long. If there is nothing to steal, it parks there next; to see that takes long where there are many to look at.
+    /// Where there are several groups, what waits in the driver of the own one goes before what others have: who finds enough
+    /// to steal might not come by for long, and the others sleep beside it.
     fn take_events(&self, group: usize) -> Option<Notified> {
-        if self.floor.groups.len() == 1 && !self.floor.has_work() {
+        if self.floor.groups.len() == 1 {
             return None;
         }
         let mut wakers = self.wakers.take();

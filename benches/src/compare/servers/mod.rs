@@ -75,6 +75,15 @@ pub const SERVERS: &[Server] = &[
         http: None,
     },
     Server {
+        name: "shopfloor-grouped",
+        about: "the same, with a driver for each worker",
+        cores_min: 1,
+        presence: Presence::Named,
+        prepare: ready,
+        echo: Serve::Here(shopfloor::serve_in_groups),
+        http: None,
+    },
+    Server {
         name: "threads",
         about: "std, one OS thread per connection",
         cores_min: 1,

@@ -17,6 +17,11 @@ pub(super) fn serve_without_spin(listener: std::net::TcpListener, terms: Terms) 
     serve_on(Builder::new_multi_thread().enable_all().io_spin(Duration::ZERO), listener, terms, greet_echo)
 }
 
+pub(super) fn serve_in_groups(listener: std::net::TcpListener, terms: Terms) -> io::Result<()> {
+    let mut builder = Builder::new_multi_thread();
+    serve_on(builder.enable_all().io_drivers(terms.workers), listener, terms, greet_echo)
+}
+
 pub(super) fn serve_http(listener: std::net::TcpListener, terms: Terms) -> io::Result<()> {
     serve_on(Builder::new_multi_thread().enable_all(), listener, terms, |stream, session, terms| {
         shopfloor::spawn(http::serve(stream, Site::new(session, terms)));
