@@ -392,9 +392,12 @@ impl TaskState {
         // ordering: Acquire: E1 and E2.
         let seen = Snapshot(self.0.load(Ordering::Acquire));
         debug_assert!(seen.wakes() > 0 && !seen.has(COMPLETE | HELD), "no obligation: {seen:?}");
+        if seen.0 & (CANCELLED | SUSPENDED | WAKES) == WAKE {
+            return StartAction::Poll; // as nearly always, in one comparison
+        }
         let (next, action) = seen.poll_started();
         if next == seen {
-            return action; // as nearly always: nothing to write
+            return action; // nothing to write
         }
         // ordering: AcqRel: E1 of wakes that came after the load; E5: who sets the task aside gives it up.
         self.apply(Ordering::AcqRel, Snapshot::poll_started)

@@ -118,7 +118,7 @@ impl<'a> Sitting<'a> {
                 return output;
             }
             // The root is looked at after so many polls; before a park it has the token of the parker.
-            self.work(|_, moment| {
+            self.work(&mut |_, moment| {
                 let is_root_due = is_due(&until_root, interval) || moment == Moment::Starved;
                 is_root_due && root.woken.is_raised()
             });
@@ -129,7 +129,8 @@ impl<'a> Sitting<'a> {
         }
     }
 
-    fn work(&self, leave: impl FnMut(&Worker, Moment) -> bool) {
+    /// Its loop is compiled once for all futures.
+    fn work(&self, leave: &mut dyn FnMut(&Worker, Moment) -> bool) {
         context::with_blocking(true, || self.worker.work(leave));
     }
 }
@@ -153,5 +154,5 @@ pub(crate) fn drain(floor: &Arc<Floor>) {
     }
     let sitting = Sitting::new(floor);
     let _entered = context::enter(Arc::clone(floor), Some(sitting.worker.clone()));
-    sitting.work(|_, _| false);
+    sitting.work(&mut |_, _| false);
 }

@@ -100,20 +100,21 @@ fn thread_ended(floor: &Floor) {
     floor.lifecycle.notify();
 }
 
-#[inline]
+#[inline(always)]
 fn leaves(worker: &Worker, moment: Moment) -> bool {
-    let floor = &worker.floor;
     if worker.slot().is_none() {
-        // `block_in_place` gave the slot away during the poll that has ended.
-        return match (0..floor.groups.len()).find_map(|group| take_seat(floor, group)) {
-            Some(seat) => {
-                worker.sit_down(seat);
-                false
-            }
-            None => true,
-        };
+        return !sits_down_again(worker);
     }
-    moment == Moment::Starved && retires(floor, worker)
+    moment == Moment::Starved && retires(&worker.floor, worker)
+}
+
+/// `block_in_place` gave the slot away during the poll that has ended. False: there is none for this thread.
+#[cold]
+fn sits_down_again(worker: &Worker) -> bool {
+    let floor = &worker.floor;
+    let Some(seat) = (0..floor.groups.len()).find_map(|group| take_seat(floor, group)) else { return false };
+    worker.sit_down(seat);
+    true
 }
 
 /// A worker that has nothing to do. True: it has emptied its slot and leaves.

@@ -21,7 +21,7 @@ pub(crate) struct Slot {
     pub(crate) parker: Parker,
     /// The tasks that were spawned from here.
     pub(crate) roster: TaskList<Floor>,
-    /// Polls that ended here. The thread that runs the slot writes it.
+    /// Polls, and drops of aborted futures, that ended here. The thread that runs the slot writes it.
     pub(crate) polls: Counter,
     /// Tasks that were spawned here, and that ended here. As `polls`.
     pub(crate) spawned: Counter,

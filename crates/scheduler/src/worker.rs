@@ -11,6 +11,7 @@ use crate::blocking::ThreadHook;
 use crate::config::{Config, INJECTOR_BATCH, LIFO_STREAK_MAX};
 use crate::context;
 use crate::coop;
+use crate::driver_group::DriverGroup;
 use crate::floor::{Floor, is_own};
 use crate::handle::Handle;
 use crate::slot::{Slot, USER_CODE};
@@ -33,6 +34,8 @@ pub(crate) struct Worker {
     pub(crate) handle: Arc<Handle>,
     /// The slot and the owner's end of its queue; `None` after `block_in_place` gave them away.
     slot: Cell<Option<usize>>,
+    /// The group of the slot that it runs, or ran last.
+    group: Cell<usize>,
     queue: RefCell<Option<LocalQueue<Notified>>>,
     pub(crate) policy: WakePolicy,
     spin_policy: SpinPolicy,
@@ -76,6 +79,7 @@ pub(crate) struct Seated {
 impl Worker {
     pub(crate) fn new(floor: Arc<Floor>, seat: Seated) -> Rc<Self> {
         let random = Cell::new(seat.slot as u32 + 1);
+        let group = Cell::new(floor.slots[seat.slot].group);
         let look_interval = Cell::new(floor.config.event_interval);
         let until_injector = Cell::new(floor.config.injector_interval);
         let looked_at = Cell::new(floor.clock.now());
@@ -84,6 +88,7 @@ impl Worker {
             floor,
             handle,
             slot: Cell::new(Some(seat.slot)),
+            group,
             queue: RefCell::new(Some(seat.queue)),
             policy: WakePolicy::new(),
             spin_policy: SpinPolicy::new(),
@@ -109,6 +114,16 @@ impl Worker {
         self.slot.get()
     }
 
+    /// The slot that this thread runs.
+    #[inline]
+    fn own_slot(&self) -> Option<&Slot> {
+        self.floor.slots.get(self.slot()?).map(|slot| &**slot)
+    }
+
+    fn driver_group(&self) -> &DriverGroup {
+        &self.floor.groups[self.group.get()]
+    }
+
     /// Gives the slot away, in which no task is polled from then on. The thread is a foreign one until it sits
     /// down again.
     pub(crate) fn stand_up(&self) -> Option<Seated> {
@@ -130,22 +145,31 @@ impl Worker {
     /// Shows what user code this thread runs, in the slot that it runs, if it does.
     #[inline]
     fn show_polling(&self, polling: u64) {
-        if let Some(slot) = self.slot() {
-            self.floor.slots[slot].polling.set(polling);
+        if let Some(slot) = self.own_slot() {
+            slot.polling.set(polling);
         }
     }
 
     /// A poll of this task has ended, which nobody can see yet: once it is seen, no worker shows the task.
     #[inline]
     fn hide_polling(&self, id: Id) {
-        match self.slot() {
-            Some(slot) => self.floor.slots[slot].polling.set(0),
-            None => self.floor.standing.lock().retain(|&standing| standing != id.as_u64()),
+        match self.own_slot() {
+            Some(slot) => {
+                slot.polling.set(0);
+                slot.polls.bump();
+            }
+            None => self.hide_standing(id),
         }
+    }
+
+    #[cold]
+    fn hide_standing(&self, id: Id) {
+        self.floor.standing.lock().retain(|&standing| standing != id.as_u64());
     }
 
     pub(crate) fn sit_down(&self, seat: Seated) {
         self.slot.set(Some(seat.slot));
+        self.group.set(self.floor.slots[seat.slot].group);
         *self.queue.borrow_mut() = Some(seat.queue);
     }
 
@@ -153,7 +177,7 @@ impl Worker {
     #[inline]
     fn seated<R>(&self, f: impl FnOnce(&Slot, &LocalQueue<Notified>) -> R) -> Option<R> {
         let queue = self.queue.borrow();
-        Some(f(&self.floor.slots[self.slot()?], queue.as_ref()?))
+        Some(f(self.own_slot()?, queue.as_ref()?))
     }
 
     /// Runs tasks until the runtime is closed or `leave` says so; `leave` is asked whenever a task was run and
@@ -164,42 +188,39 @@ impl Worker {
         self.stop_searching();
     }
 
+    /// What every poll needs is compiled into this loop, not called.
     fn work_outside_tasks(&self, mut leave: impl FnMut(&Self, Moment) -> bool) {
         while self.floor.lifecycle.phase() != RuntimePhase::Closed {
             let looks = is_due(&self.until_look, self.look_interval.get());
-            let task = self.next_task();
-            let moment = if task.is_some() { Moment::Ran } else { Moment::Starved };
-            if let Some(task) = task {
-                // A thread that gave its slot away may leave, and would not come back to the driver.
-                if let Some(now) = self.run(task, looks)
-                    && self.slot().is_some()
-                {
-                    self.look_around(now);
+            let Some(task) = self.next_task() else {
+                if looks {
+                    // The next poll is timed.
+                    self.until_look.set(1);
                 }
-            } else if looks {
-                // The next poll is timed.
-                self.until_look.set(1);
-            }
-            // Asked in one place, so that it is compiled into the loop.
-            if leave(self, moment) {
-                return;
-            }
-            if moment == Moment::Starved {
+                if leave(self, Moment::Starved) {
+                    return;
+                }
                 self.park();
+                continue;
+            };
+            if looks {
+                self.run_timed(task);
+            } else {
+                self.run(task);
+            }
+            if leave(self, Moment::Ran) {
+                return;
             }
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn next_task(&self) -> Option<Notified> {
         let injected_first = is_due(&self.until_injector, self.floor.config.injector_interval);
-        let found = self.seated(|slot, queue| {
-            injected_first
-                .then(|| self.take_injected(queue))
-                .flatten()
-                .or_else(|| self.take_own(slot, queue))
-                .or_else(|| self.take_injected(queue))
-        })?;
+        let queue = self.queue.borrow();
+        let (slot, queue) = (self.own_slot()?, queue.as_ref()?);
+        let injected = if injected_first { self.take_injected(queue) } else { None };
+        let found = injected.or_else(|| self.take_own(slot, queue)).or_else(|| self.take_injected(queue));
         if found.is_some() {
             self.stop_searching();
             return found;
@@ -208,6 +229,7 @@ impl Worker {
     }
 
     /// The LIFO slot, unless its tasks have kept the queue waiting for long enough; then the queue.
+    #[inline(always)]
     fn take_own(&self, slot: &Slot, queue: &LocalQueue<Notified>) -> Option<Notified> {
         let streak = self.lifo_streak.get();
         let last_woken = (streak < LIFO_STREAK_MAX).then(|| slot.lifo.take()).flatten();
@@ -227,16 +249,14 @@ impl Worker {
     /// Looks elsewhere, unless enough others do.
     #[cold]
     fn search(&self) -> Option<Notified> {
-        let floor = &*self.floor;
-        let own = self.slot()?;
-        let group = floor.slots[own].group;
         if !self.is_searching.get() {
-            if !floor.idle.start_searching(group, floor.groups[group].workers) {
+            let half_of = self.driver_group().workers;
+            if !self.floor.idle.start_searching(self.group.get(), half_of) {
                 return None;
             }
             self.is_searching.set(true);
         }
-        let found = self.take_events(group).or_else(|| self.steal(own));
+        let found = self.take_events().or_else(|| self.steal());
         if found.is_some() {
             self.stop_searching();
         }
@@ -245,12 +265,12 @@ impl Worker {
 
     /// Where there are several groups, what waits in the driver of the own one goes before what others have: who finds enough
     /// to steal might not come by for long, and the others sleep beside it.
-    fn take_events(&self, group: usize) -> Option<Notified> {
+    fn take_events(&self) -> Option<Notified> {
         if self.floor.groups.len() == 1 {
             return None;
         }
         let mut wakers = self.wakers.take();
-        if self.look_at_driver(group, &mut wakers) {
+        if self.look_at_driver(&mut wakers) {
             self.driver_looked_at.set(self.floor.clock.now());
         }
         let of_driver = wakers.len();
@@ -260,7 +280,8 @@ impl Worker {
     }
 
     /// Looks at every other slot; on the last pass at the LIFO slots, too.
-    fn steal(&self, own: usize) -> Option<Notified> {
+    fn steal(&self) -> Option<Notified> {
+        let own = self.slot()?;
         self.seated(|_, queue| {
             let victims = || self.victims(own);
             victims()
@@ -294,13 +315,34 @@ impl Worker {
     #[cold]
     fn searched(&self) {
         self.is_searching.set(false);
-        let slot = self.slot().expect("who searches has a slot");
-        self.floor.stop_searching(self.floor.slots[slot].group);
+        self.floor.stop_searching(self.group.get());
     }
 
-    /// Called outside tasks. If the poll is timed: its length is taken, and the time at its end returned.
-    #[inline]
-    fn run(&self, task: Notified, is_timed: bool) -> Option<u64> {
+    /// Called outside tasks.
+    #[inline(always)]
+    fn run(&self, task: Notified) {
+        let id = task.id();
+        let ran = self.poll(task);
+        self.finish(id, ran);
+    }
+
+    /// The same. The length of the poll is taken, and a look around follows.
+    #[cold]
+    fn run_timed(&self, task: Notified) {
+        let id = task.id();
+        let started = self.floor.clock.now();
+        let ran = self.poll(task);
+        let ended = self.floor.clock.now();
+        self.policy.learn_poll_length(ended.saturating_sub(started));
+        self.finish(id, ran);
+        // A thread that gave its slot away may leave, and would not come back to the driver.
+        if self.slot().is_some() {
+            self.look_around(ended);
+        }
+    }
+
+    #[inline(always)]
+    fn poll(&self, task: Notified) -> Ran {
         let id = task.id();
         // Not before: a task that is set aside is not running.
         let before_poll = || self.show_polling(id.as_u64());
@@ -310,56 +352,54 @@ impl Worker {
             task.set_wait_word(wait_word);
             yielded
         };
-        let started = is_timed.then(|| self.floor.clock.now());
         // No guard ends them: what a task throws ends inside.
         context::start_task(id);
         coop::start_poll();
         let ran = task.run(before_poll, after_poll);
         coop::end_poll();
         context::end_task();
-        let ended = started.map(|started| {
-            let now = self.floor.clock.now();
-            self.policy.learn_poll_length(now.saturating_sub(started));
-            now
-        });
-        if let Some(joiner) = self.settle(id, ran) {
-            self.wake_joiner(joiner);
-            self.seated(|slot, queue| self.policy.look_again(&self.floor, slot.group, queue));
-        }
-        ended
+        ran
     }
 
-    /// What follows from the end of a poll. Gives the joiner that is to be woken.
-    #[inline]
+    /// Does what follows from the end of a poll.
+    #[inline(always)]
+    fn finish(&self, id: Id, ran: Ran) {
+        if let Some(joiner) = self.settle(id, ran) {
+            self.wake_joiner(joiner);
+            self.seated(|_, queue| self.policy.look_again(&self.floor, self.group.get(), queue));
+        }
+    }
+
+    /// All of it but the wake of the joiner, who is returned.
+    #[inline(always)]
     fn settle(&self, id: Id, ran: Ran) -> Option<Waker> {
         let queue = self.queue.borrow();
-        let Some((slot, queue)) = self.slot().zip(queue.as_ref()) else {
-            return self.settle_standing(id, ran);
-        };
-        let slot = &self.floor.slots[slot];
-        slot.polls.bump();
+        let Some(queue) = queue.as_ref() else { return self.settle_standing(id, ran) };
         match ran {
             Ran::Left => {}
             Ran::Again(task) => {
                 queue.push(task);
-                self.policy.pushed(&self.floor, slot.group, queue);
+                self.policy.pushed(&self.floor, self.group.get(), queue);
             }
             Ran::Done(joiner) => {
-                slot.polling.set(0);
-                slot.done.bump();
+                if let Some(slot) = self.own_slot() {
+                    slot.polling.set(0);
+                    slot.polls.bump();
+                    slot.done.bump();
+                }
                 if joiner.is_some() {
                     return joiner;
                 }
             }
         }
-        self.policy.look_again(&self.floor, slot.group, queue);
+        self.policy.look_again(&self.floor, self.group.get(), queue);
         None
     }
 
     /// The same after the poll gave the slot away.
     #[cold]
     fn settle_standing(&self, id: Id, ran: Ran) -> Option<Waker> {
-        self.hide_polling(id);
+        self.hide_standing(id);
         match ran {
             Ran::Left => None,
             Ran::Again(task) => {
@@ -399,7 +439,7 @@ impl Worker {
             let Some(displaced) = slot.lifo.put(task) else { return };
             queue.push(displaced);
         }
-        self.policy.pushed(&self.floor, slot.group, queue);
+        self.policy.pushed(&self.floor, self.group.get(), queue);
     }
 
     /// What a busy worker does every few dozen polls, or more often if they are long, so that events and timers do
@@ -410,15 +450,13 @@ impl Worker {
         let polls = self.polls_before.get() + self.look_interval.get();
         let are_enough = polls >= *event_interval;
         let since = Duration::from_nanos(now.saturating_sub(self.driver_looked_at.get()));
-        let Some(slot) = self.slot() else { return };
-        let group = self.floor.slots[slot].group;
         let mut wakers = self.wakers.take();
         if since >= if are_enough { *event_time.start() } else { *event_time.end() } {
             self.driver_looked_at.set(now);
-            self.look_at_driver(group, &mut wakers);
+            self.look_at_driver(&mut wakers);
         }
         let of_driver = wakers.len();
-        self.floor.timers.fire_due_of(group, now, self.timers_at_once(), &mut wakers);
+        self.floor.timers.fire_due_of(self.group.get(), now, self.timers_at_once(), &mut wakers);
         self.wake_batch(wakers, of_driver);
         self.report_driver_error();
         // Some long polls among short ones do not change what is usual, but are not waited for often.
@@ -437,16 +475,16 @@ impl Worker {
     }
 
     /// Turns the group's driver without sleeping. False: somebody is in it.
-    fn look_at_driver(&self, group: usize, wakers: &mut Vec<Waker>) -> bool {
-        let Some(_turning) = self.floor.groups[group].driver_token.try_take() else { return false };
-        self.turn(group, Some(Duration::ZERO), wakers);
+    fn look_at_driver(&self, wakers: &mut Vec<Waker>) -> bool {
+        let Some(_turning) = self.driver_group().driver_token.try_take() else { return false };
+        self.turn(Some(Duration::ZERO), wakers);
         true
     }
 
     /// One turn of the group's driver, by the holder of its token. False: it failed, which is to be reported when the token
     /// is given back.
-    fn turn(&self, group: usize, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> bool {
-        let turned = self.floor.groups[group].driver.turn(timeout, wakers);
+    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> bool {
+        let turned = self.driver_group().driver.turn(timeout, wakers);
         turned.map_err(|error| self.driver_error.set(Some(error))).is_ok()
     }
 
@@ -480,7 +518,7 @@ impl Worker {
             }
             self.floor.wake_own(&mut wakers);
             self.batching.set(false);
-            self.seated(|slot, queue| self.policy.batch_pushed(&self.floor, slot.group, queue));
+            self.seated(|_, queue| self.policy.batch_pushed(&self.floor, self.group.get(), queue));
         }
         if !wakers.is_empty() {
             self.as_user_code(|| wakers.drain(..).for_each(|waker| self.floor.wake_foreign(waker)));
@@ -505,7 +543,7 @@ impl Worker {
         let now = floor.clock.now();
         self.looked_at.set(now);
         self.driver_looked_at.set(now);
-        floor.timers.fire_due_of(own.group, now, FIRE_MAX, &mut wakers);
+        floor.timers.fire_due_of(self.group.get(), now, FIRE_MAX, &mut wakers);
         self.wake_batch(wakers, of_driver);
         self.report_driver_error();
         self.run_hook(&floor.config.on_thread_unpark, "the unpark hook");
@@ -514,32 +552,32 @@ impl Worker {
     /// Sleeps in the group's driver if nobody else does, else on the slot's own parker. Announced as parked.
     fn block(&self, slot: usize, wakers: &mut Vec<Waker>) {
         let floor = &*self.floor;
-        let Slot { group, parker, .. } = &*floor.slots[slot];
+        let (group, parker) = (self.group.get(), &floor.slots[slot].parker);
         let wakers = RefCell::new(wakers);
         let spin = |is_unparked: &dyn Fn() -> bool| {
             self.spin_policy.spin(floor.config.driver_spin, || {
                 let mut wakers = wakers.borrow_mut();
-                if !self.turn(*group, Some(Duration::ZERO), &mut wakers) {
+                if !self.turn(Some(Duration::ZERO), &mut wakers) {
                     return Round::Call;
                 }
                 if !wakers.is_empty() {
                     return Round::Event;
                 }
                 // The clock is read only if there is a timer.
-                let deadline = floor.timers.earliest(*group);
+                let deadline = floor.timers.earliest(group);
                 let is_due = deadline != u64::MAX && deadline <= floor.clock.now();
                 if is_due || is_unparked() { Round::Call } else { Round::Empty }
             })
         };
         let in_driver = || {
-            floor.timers.sleep(*group, |deadline| {
+            floor.timers.sleep(group, |deadline| {
                 let timeout = (deadline != u64::MAX)
                     .then(|| Duration::from_nanos(deadline.saturating_sub(floor.clock.now())));
-                self.turn(*group, timeout, &mut wakers.borrow_mut());
+                self.turn(timeout, &mut wakers.borrow_mut());
             });
         };
         let beside = || floor.show_timers(slot);
-        floor.groups[*group].driver_token.sleep(parker, spin, in_driver, beside);
+        floor.groups[group].driver_token.sleep(parker, spin, in_driver, beside);
     }
 }
 

@@ -68,12 +68,13 @@ impl Notified {
     /// the drop of the future; for a task that is aborted during its poll, twice. `after_poll` is called between a poll that returned Pending and the transition that may
     /// give the task away, with a way to set its wait word; when it returns true, the task yielded: it stays ready
     /// without touching the state word. A panic of the future becomes its output.
+    #[inline(always)]
     pub fn run(self, before_poll: impl Fn(), after_poll: impl FnOnce(&Self) -> bool) -> Ran {
         match self.header().state.start_poll() {
             StartAction::Held => Ran::Left,
             StartAction::Cancel => {
                 before_poll();
-                self.cancel()
+                Ran::Done(self.end_unpolled())
             }
             StartAction::Poll => {
                 before_poll();
@@ -83,7 +84,7 @@ impl Notified {
                 // SAFETY: the obligation is the right to the future.
                 let ready = unsafe { stage::poll(self.cell, &waker) };
                 if ready {
-                    return self.complete();
+                    return Ran::Done(self.complete());
                 }
                 if after_poll(&self) {
                     return Ran::Again(self);
@@ -95,6 +96,10 @@ impl Notified {
 
     /// Ends the task without polling it, as if it had been aborted.
     pub fn cancel(self) -> Ran {
+        Ran::Done(self.end_unpolled())
+    }
+
+    fn end_unpolled(self) -> Option<Waker> {
         // SAFETY: the obligation is the right to the future.
         unsafe { stage::cancel(self.cell) };
         self.complete()
@@ -107,7 +112,7 @@ impl Notified {
             EndAction::Reschedule => Ran::Again(self),
             EndAction::Cancel => {
                 before_drop();
-                self.cancel()
+                Ran::Done(self.end_unpolled())
             }
             EndAction::Orphaned => {
                 // SAFETY: the action gave us a pin.
@@ -117,16 +122,17 @@ impl Notified {
         }
     }
 
-    fn complete(self) -> Ran {
+    /// Gives the waker of the joiner, to be woken.
+    fn complete(self) -> Option<Waker> {
         let mut output_dropped = false;
         let Header { state, vtable, join_waker, .. } = self.header();
         loop {
             match state.complete(output_dropped) {
-                CompleteAction::None => return Ran::Done(None),
+                CompleteAction::None => return None,
                 CompleteAction::Release => {
                     // SAFETY: the action says that the cell is dead.
                     unsafe { (vtable.release)(self.cell) };
-                    return Ran::Done(None);
+                    return None;
                 }
                 CompleteAction::DropOutput => {
                     // SAFETY: nobody will read the output, so it is ours; the obligation is a reference.
@@ -140,7 +146,7 @@ impl Notified {
                         // SAFETY: `finish` found the cell dead.
                         unsafe { (vtable.release)(self.cell) };
                     }
-                    return Ran::Done(waker);
+                    return waker;
                 }
             }
         }

@@ -61,7 +61,7 @@ transitions! {
     BATCH_PUSHED = "batch_pushed", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "len < 2 || !floor.idle.could_wake(group)";
     LONG_BATCH = "batch_pushed: a wake at once", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "self.wake(floor, group);";
     DEFER_BATCH = "batch_pushed: the wake is deferred", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "self.due.set(Some(floor.clock.now() + DEFER_BATCH_NS))";
-    POLL_ENDS = "a poll ends", "crates/scheduler/src/worker.rs", "run", "context::end_task();";
+    POLL_ENDS = "a poll ends", "crates/scheduler/src/worker.rs", "poll", "context::end_task();";
     NOT_DUE = "look_again: no wake is due", "crates/scheduler/src/wake_policy.rs", "look_at_deferred", "queue.is_empty() || !floor.idle.could_wake(group)";
     DUE = "look_again: the wake is due", "crates/scheduler/src/wake_policy.rs", "look_at_deferred", "floor.clock.now() >= due";
     ENTER_DRIVER = "enter_driver", "crates/protocol/src/parker.rs", "enter_driver", "self.step(EMPTY, DRIVER, Ordering::Relaxed)";
