@@ -31,8 +31,10 @@ pub(crate) struct Floor {
     pub(crate) injector: Injector<Notified>,
     pub(crate) idle: Idle,
     pub(crate) groups: Box<[CachePadded<DriverGroup>]>,
-    /// Whose turn it is to get a source of events, or the first look of a thread that is no worker.
-    pub(crate) group_turn: RoundRobin,
+    /// Which group gets the next source of events, and which is asked first by a push to the injector. Not one turn for both: a
+    /// thread that accepts and spawns in turn would give all sources to the same.
+    pub(crate) source_turn: RoundRobin,
+    push_turn: RoundRobin,
     /// Current-thread: which thread runs the one slot.
     pub(crate) driving_role: DrivingRole,
     /// Ids of tasks in a poll whose slot was given away by `block_in_place`, for display.
@@ -71,7 +73,8 @@ impl Floor {
         Arc::new_cyclic(|floor| Self {
             slots: (0..slots).map(|slot| CachePadded::new(Slot::new(slot % groups))).collect(),
             groups: drivers.into_iter().enumerate().map(|driver| CachePadded::new(group(driver))).collect(),
-            group_turn: RoundRobin::new(),
+            source_turn: RoundRobin::new(),
+            push_turn: RoundRobin::new(),
             outside: TaskList::new(CellList::new()),
             injector: Injector::new(),
             idle: Idle::new(slots, groups),
@@ -157,7 +160,7 @@ impl Floor {
 
     /// Puts a task where every worker finds it, and wakes one if nobody is looking.
     pub(crate) fn inject(&self, task: Notified) {
-        let first = self.group_turn.next(self.groups.len());
+        let first = self.push_turn.next(self.groups.len());
         let push = || self.injector.push(task);
         self.idle.push(first, push, |group| self.needs_a_worker(group), |slot| self.unpark(slot));
     }

@@ -187,7 +187,7 @@ impl Handle {
     #[doc(hidden)]
     pub fn driver<D: Driver>(&self) -> Option<Arc<D>> {
         let groups = &self.floor.groups;
-        let driver = &groups[self.floor.group_turn.next(groups.len())].driver;
+        let driver = &groups[self.floor.source_turn.next(groups.len())].driver;
         let driver: Arc<dyn Any + Send + Sync> = Arc::clone(driver) as _;
         driver.downcast().ok()
     }

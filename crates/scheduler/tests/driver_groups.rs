@@ -145,6 +145,8 @@ fn the_drivers_take_turns_at_new_sources() {
     let (runtime, drivers) = runtime(3, 3);
     for turn in 0..6 {
         let given: Arc<TestDriver> = runtime.handle().driver().expect("they are test drivers");
+        // As one that accepts and spawns in turn.
+        runtime.block_on(runtime.spawn(async {})).expect("it is run");
         // Each spawn from outside has a turn, too; there was none.
         assert!(Arc::ptr_eq(&given, &drivers[turn % 3]));
     }
