@@ -22,6 +22,9 @@ struct Options {
     /// Loads, percent of the workers' time that polls alone need [default: 10,30,50,70,80,90,95].
     #[arg(long, value_delimiter = ',', value_name = "PERCENT")]
     loads: Option<Vec<f64>>,
+    /// Workers that share a driver [default: all up to 16, else 8].
+    #[arg(long, value_name = "NUMBER")]
+    group: Option<usize>,
     /// Tasks of each run.
     #[arg(long, default_value_t = 60_000)]
     tasks: u64,
@@ -61,6 +64,7 @@ fn simulate(options: &Options) -> Result<(), String> {
     let grid = Grid {
         workers: options.workers.clone().unwrap_or_else(|| WORKERS.to_vec()),
         loads: options.loads.as_ref().map_or_else(|| LOADS.to_vec(), percent),
+        group: options.group,
         tasks: options.tasks,
         seed: options.seed,
         costs: Costs {
@@ -70,11 +74,15 @@ fn simulate(options: &Options) -> Result<(), String> {
             ..Costs::MEASURED
         },
     };
-    if grid.workers.contains(&0) || grid.loads.is_empty() || grid.loads.iter().any(|load| *load <= 0.0) {
-        return Err(String::from("--workers 0 or --loads of nothing make no sense"));
+    if grid.group == Some(0)
+        || grid.workers.contains(&0)
+        || grid.loads.is_empty()
+        || grid.loads.iter().any(|load| *load <= 0.0)
+    {
+        return Err(String::from("--workers 0, --group 0 or --loads of nothing make no sense"));
     }
     let points = study(&grid);
-    let tables = report::tables(&points, &grid.workers, &grid.loads);
+    let tables = report::tables(&points, &grid);
     let mut text = String::new();
     let mut markdown = format!("{}\n", report::legend(&grid.loads));
     for table in &tables {

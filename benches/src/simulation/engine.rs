@@ -4,7 +4,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use super::Setup;
 use super::random::Random;
-use super::rules::{EVENT_INTERVAL, LIFO_STREAK_MAX, Rules, STEAL_MAX, Spinning, TICK, TURN_MAX, Waking};
+use super::rules::{LIFO_STREAK_MAX, Looks, Outlook, Rules, STEAL_MAX, Spinning, TICK, TURN_MAX, Waking};
 use super::tally::{Outcome, Tally};
 
 /// A task that is ready.
@@ -57,29 +57,35 @@ enum State {
 #[derive(Debug)]
 struct Worker {
     state: State,
-    /// Of its group.
-    own_driver: usize,
-    /// The one it is in, or was in last.
-    driver: usize,
+    group: usize,
     queue: VecDeque<Task>,
     lifo: Option<Task>,
     lifo_streak: u32,
-    tick: u32,
+    looks: Looks,
+    /// Its driver has its turn before the next task.
+    has_to_look: bool,
+    /// It has looked at its driver in this search.
+    has_looked: bool,
     is_searching: bool,
     /// Woken by a peer, and has run nothing since.
     has_to_justify_wake: bool,
-    /// What it polls; the poll ends with the next happening of this worker.
-    polls: Option<Task>,
+    /// What it polls, and for how long; the poll ends with the next happening of this worker.
+    polls: Option<(Task, u64)>,
     waking: Waking,
     spinning: Spinning,
 }
 
+/// Workers that share a driver.
 #[derive(Debug, Default)]
-struct Driver {
-    /// When each event came that nobody has taken.
+struct Group {
+    workers: usize,
+    /// When each event came that nobody has taken from the driver.
     pending: VecDeque<u64>,
-    /// Who sleeps in it or turns it.
+    /// Who sleeps in the driver or turns it.
     holder: Option<usize>,
+    searching: usize,
+    /// Sleeping ones, the one that fell asleep last at the end.
+    parked: Vec<usize>,
 }
 
 struct Floor {
@@ -89,10 +95,7 @@ struct Floor {
     agenda: BinaryHeap<Reverse<(u64, u64, Happening)>>,
     random: Random,
     workers: Vec<Worker>,
-    drivers: Vec<Driver>,
-    searching: usize,
-    /// Sleeping ones, the one that fell asleep last at the end.
-    parked: Vec<usize>,
+    groups: Vec<Group>,
     /// Since when somebody sleeps.
     idle_since: Option<u64>,
     events_left: u64,
@@ -106,19 +109,20 @@ pub fn run(setup: &Setup) -> Outcome {
         floor.now = now;
         floor.happens(happening);
     }
-    floor.tally.outcome(1 + setup.wakes, setup.drivers)
+    floor.tally.outcome(1 + setup.wakes, setup.groups)
 }
 
 impl Floor {
     fn new(setup: Setup) -> Self {
         let worker = |index| Worker {
             state: State::Busy,
-            own_driver: index * setup.drivers / setup.workers,
-            driver: 0,
+            group: index % setup.groups,
             queue: VecDeque::new(),
             lifo: None,
             lifo_streak: 0,
-            tick: 0,
+            looks: Looks::new(setup.rules),
+            has_to_look: false,
+            has_looked: false,
             is_searching: false,
             has_to_justify_wake: false,
             polls: None,
@@ -132,13 +136,12 @@ impl Floor {
             agenda: BinaryHeap::new(),
             random: Random::new(setup.seed),
             workers: (0..setup.workers).map(worker).collect(),
-            drivers: (0..setup.drivers).map(|_| Driver::default()).collect(),
-            searching: 0,
-            parked: Vec::new(),
+            groups: (0..setup.groups).map(|_| Group::default()).collect(),
             idle_since: None,
             events_left: setup.events,
             tally: Tally::new(setup.events * u64::from(1 + setup.wakes)),
         };
+        floor.workers.iter().for_each(|worker| floor.groups[worker.group].workers += 1);
         (0..setup.workers).for_each(|worker| floor.park(worker));
         floor.expect_event();
         if setup.rules != Rules::Tokio {
@@ -182,11 +185,11 @@ impl Floor {
     }
 
     fn event(&mut self) {
-        let index = self.random.below(self.drivers.len());
+        let index = self.random.below(self.groups.len());
         let now = self.now;
         self.tally.event(now);
-        self.drivers[index].pending.push_back(now);
-        if let Some(holder) = self.drivers[index].holder
+        self.groups[index].pending.push_back(now);
+        if let Some(holder) = self.groups[index].holder
             && let State::InDriver { looks_until, .. } = self.workers[holder].state
         {
             let sees_it = now < looks_until;
@@ -213,27 +216,45 @@ impl Floor {
         };
         self.tally.cpu += cpu;
         self.workers[worker].state = State::Waking { from_driver };
-        self.parked.retain(|&other| other != worker);
-        if self.parked.is_empty() {
+        let group = self.workers[worker].group;
+        self.groups[group].parked.retain(|&other| other != worker);
+        if self.parked() == 0 {
             self.idle_since = None;
         }
     }
 
-    fn could_wake(&self) -> bool {
-        self.searching == 0 && !self.parked.is_empty()
+    /// Sleepers of all groups.
+    fn parked(&self) -> usize {
+        self.groups.iter().map(|group| group.parked.len()).sum()
+    }
+
+    /// What somebody of that group who wants to wake another has to reckon with: the first group, from that one on, in
+    /// which not all are active says it.
+    fn outlook(&self, group: usize) -> Outlook {
+        let count = self.groups.len();
+        let around = (0..count).map(|step| (group + step) % count);
+        let mut outlooks = around.map(|group| self.outlook_of(group));
+        outlooks.find(|&outlook| outlook != Outlook::AllActive).unwrap_or(Outlook::AllActive)
+    }
+
+    fn outlook_of(&self, group: usize) -> Outlook {
+        match &self.groups[group] {
+            Group { searching: 1.., .. } => Outlook::Searched,
+            Group { parked, .. } if parked.is_empty() => Outlook::AllActive,
+            _ => Outlook::Wakeable(group),
+        }
     }
 
     /// Wakes somebody if there is somebody to wake; returns what it costs the waker.
-    fn wake_one(&mut self) -> u64 {
-        if !self.could_wake() {
-            return 0;
-        }
-        let lowest = *self.parked.iter().min().expect("somebody sleeps");
+    fn wake(&mut self, outlook: Outlook) -> u64 {
+        let Outlook::Wakeable(group) = outlook else { return 0 };
+        let parked = &self.groups[group].parked;
         let chosen = match self.setup.rules {
-            Rules::Shopfloor | Rules::SharedBatches | Rules::KeptBatches => lowest,
-            Rules::Tokio => *self.parked.last().expect("somebody sleeps"),
+            Rules::Shopfloor | Rules::SharedBatches | Rules::KeptBatches => parked.iter().min(),
+            Rules::Tokio => parked.last(),
         };
-        self.searching += 1;
+        let chosen = *chosen.expect("somebody sleeps");
+        self.groups[group].searching += 1;
         self.workers[chosen].is_searching = true;
         self.workers[chosen].has_to_justify_wake = true;
         self.leave_sleep(chosen, false);
@@ -246,14 +267,16 @@ impl Floor {
         let State::Waking { from_driver } = self.workers[worker].state else {
             unreachable!("only one on its way arrives")
         };
-        self.workers[worker].state = State::Busy;
+        let one = &mut self.workers[worker];
+        one.state = State::Busy;
+        one.looks.looked(self.now);
         if !from_driver {
             return self.goes_on(worker);
         }
-        let driver = self.workers[worker].driver;
-        if self.drivers[driver].pending.is_empty() {
+        let group = &mut self.groups[self.workers[worker].group];
+        if group.pending.is_empty() {
             // A peer has interrupted the sleep.
-            self.drivers[driver].holder = None;
+            group.holder = None;
             return self.goes_on(worker);
         }
         self.turn(worker);
@@ -262,10 +285,10 @@ impl Floor {
     /// The holder of its driver takes the events that have come.
     fn turn(&mut self, worker: usize) {
         let costs = self.setup.costs;
-        let pending = &self.drivers[self.workers[worker].driver].pending;
+        let pending = &self.groups[self.workers[worker].group].pending;
         let events = pending.len().min(TURN_MAX);
-        if let (Some(&oldest), Some(since)) = (pending.front(), self.idle_since) {
-            self.tally.unseen = self.tally.unseen.max(self.now - oldest.max(since));
+        if let Some(&oldest) = pending.front() {
+            self.tally.seen(self.now, oldest, self.idle_since);
         }
         let cost = costs.turn + costs.event * events as u64;
         self.costs(cost, Happening::TurnEnds(worker, events));
@@ -273,15 +296,16 @@ impl Floor {
 
     fn turn_ends(&mut self, worker: usize, events: usize) {
         let now = self.now;
-        let driver = &mut self.drivers[self.workers[worker].driver];
-        driver.holder = None;
-        let taken = driver.pending.drain(..events);
+        let index = self.workers[worker].group;
+        let group = &mut self.groups[index];
+        group.holder = None;
+        let taken = group.pending.drain(..events);
         let tasks = taken.map(|ready| Task { ready, queued: now, is_first: true });
         self.workers[worker].queue.extend(tasks);
-        let parked = if self.could_wake() { self.parked.len() } else { 0 };
+        let (outlook, parked) = (self.outlook(index), self.parked());
         let one = &mut self.workers[worker];
-        let cost = if events > 0 && one.waking.batch_pushed(now, one.queue.len(), parked) {
-            self.wake_one()
+        let cost = if events > 0 && one.waking.batch_pushed(now, one.queue.len(), outlook, parked) {
+            self.wake(outlook)
         } else {
             0
         };
@@ -293,14 +317,16 @@ impl Floor {
     fn goes_on(&mut self, worker: usize) {
         let one = &mut self.workers[worker];
         one.state = State::Busy;
-        one.tick += 1;
-        let driver = &mut self.drivers[one.own_driver];
-        if one.tick.is_multiple_of(EVENT_INTERVAL) && driver.holder.is_none() {
-            one.driver = one.own_driver;
-            driver.holder = Some(worker);
+        if std::mem::take(&mut one.has_to_look) && self.take_driver(worker) {
             return self.turn(worker);
         }
         self.next_task(worker, 0);
+    }
+
+    /// Whether nobody else had it.
+    fn take_driver(&mut self, worker: usize) -> bool {
+        let holder = &mut self.groups[self.workers[worker].group].holder;
+        holder.is_none() && *holder.insert(worker) == worker
     }
 
     /// Polls, or searches; what came before it delays that by `cost`, which is in the books.
@@ -324,21 +350,22 @@ impl Floor {
         if let Some(since) = self.idle_since {
             self.tally.stranded = self.tally.stranded.max(self.now.saturating_sub(task.queued.max(since)));
         }
-        self.workers[worker].has_to_justify_wake = false;
-        if self.workers[worker].is_searching {
-            self.workers[worker].is_searching = false;
-            self.searching -= 1;
-            if self.searching == 0 && self.has_work() {
-                let cost = self.wake_one();
+        let one = &mut self.workers[worker];
+        one.has_to_justify_wake = false;
+        one.has_looked = false;
+        if std::mem::take(&mut one.is_searching) {
+            let group = one.group;
+            self.groups[group].searching -= 1;
+            if self.groups[group].searching == 0 && self.has_work() {
+                let cost = self.wake(self.outlook(group));
                 self.tally.cpu += cost;
                 delay += cost;
             }
         }
         let length = self.setup.poll.draw(&mut self.random);
         let one = &mut self.workers[worker];
-        one.polls = Some(task);
+        one.polls = Some((task, length));
         one.state = State::Polling(self.now + delay);
-        one.waking.polled(length);
         self.tally.cpu += length;
         self.after(delay + length, Happening::PollEnds(worker));
     }
@@ -349,7 +376,7 @@ impl Floor {
 
     fn poll_ends(&mut self, worker: usize) {
         let now = self.now;
-        let task = self.workers[worker].polls.take().expect("a poll is of a task");
+        let (task, length) = self.workers[worker].polls.take().expect("a poll is of a task");
         self.tally.done(now - task.ready);
         let mut cost = 0;
         if task.is_first {
@@ -358,10 +385,12 @@ impl Floor {
                 cost += self.schedule(worker, Task { ready: now, queued: now, is_first: false });
             }
         }
-        let could_wake = self.could_wake();
+        let outlook = self.outlook(self.workers[worker].group);
         let one = &mut self.workers[worker];
-        if one.waking.look_again(now, one.queue.len(), could_wake) {
-            cost += self.wake_one();
+        let wakes = one.waking.look_again(now, one.queue.len(), outlook);
+        one.has_to_look = one.looks.polled(now, length, &mut one.waking);
+        if wakes {
+            cost += self.wake(outlook);
         }
         if cost > 0 {
             self.workers[worker].state = State::Busy;
@@ -374,20 +403,24 @@ impl Floor {
     /// A task woken by the running one: into the LIFO slot, whose task goes to the queue.
     fn schedule(&mut self, worker: usize, task: Task) -> u64 {
         let now = self.now;
-        let could_wake = self.could_wake();
+        let outlook = self.outlook(self.workers[worker].group);
         let one = &mut self.workers[worker];
         let Some(displaced) = one.lifo.replace(task) else { return 0 };
         one.queue.push_back(displaced);
-        if one.waking.pushed(now, one.queue.len(), could_wake) { self.wake_one() } else { 0 }
+        if one.waking.pushed(now, one.queue.len(), outlook) { self.wake(outlook) } else { 0 }
     }
 
     fn search(&mut self, worker: usize) {
         if !self.workers[worker].is_searching {
-            if 2 * self.searching >= self.workers.len() {
+            let group = &mut self.groups[self.workers[worker].group];
+            if 2 * group.searching >= group.workers {
                 return self.park(worker);
             }
+            group.searching += 1;
             self.workers[worker].is_searching = true;
-            self.searching += 1;
+        }
+        if self.looks_before_it_steals(worker) {
+            return self.turn(worker);
         }
         let looks = self.workers.len() as u64 - 1;
         match self.steal(worker) {
@@ -398,6 +431,20 @@ impl Floor {
             }
             None => self.costs(looks * self.setup.costs.look, Happening::SearchEnds(worker)),
         }
+    }
+
+    /// A look at the driver is cheaper than one at many queues. Where there is one group, the driver is where the worker sleeps
+    /// next if there is nothing to steal.
+    fn looks_before_it_steals(&mut self, worker: usize) -> bool {
+        let now = self.now;
+        let looks = self.setup.rules != Rules::Tokio
+            && !std::mem::replace(&mut self.workers[worker].has_looked, true)
+            && (self.groups.len() > 1 || self.has_work())
+            && self.take_driver(worker);
+        if looks {
+            self.workers[worker].looks.looked(now);
+        }
+        looks
     }
 
     fn search_ends(&mut self, worker: usize) {
@@ -434,51 +481,52 @@ impl Floor {
         others.find_map(|(_, victim)| victim.lifo.take())
     }
 
-    /// Sleeps: in the driver if nobody else is in it.
+    /// Sleeps: in the driver of its group if nobody else is in it.
     fn park(&mut self, worker: usize) {
         let now = self.now;
         let one = &mut self.workers[worker];
+        one.has_looked = false;
+        one.looks.starved();
+        let group = one.group;
         if std::mem::take(&mut one.is_searching) {
-            self.searching -= 1;
+            self.groups[group].searching -= 1;
         }
         if self.setup.rules != Rules::Tokio && self.has_work() {
             // The look before sleep: somebody who was not allowed to search is, then.
             self.workers[worker].is_searching = true;
-            self.searching += 1;
+            self.groups[group].searching += 1;
             return self.search(worker);
         }
         let one = &mut self.workers[worker];
         if std::mem::take(&mut one.has_to_justify_wake) {
             self.tally.wasted_wakes += 1;
         }
-        let own = one.own_driver;
-        let free = |&index: &usize| self.drivers[index].holder.is_none();
-        if let Some(index) = Some(own).filter(free).or_else(|| (0..self.drivers.len()).find(free)) {
-            let driver = &mut self.drivers[index];
-            driver.holder = Some(worker);
-            one.driver = index;
-            if !driver.pending.is_empty() {
-                one.state = State::Busy;
+        if self.take_driver(worker) {
+            if !self.groups[group].pending.is_empty() {
+                self.workers[worker].looks.looked(now);
                 return self.turn(worker);
             }
+            let one = &mut self.workers[worker];
             let looks_until = now + one.spinning.begin();
             one.state = State::InDriver { since: now, looks_until };
         } else {
-            one.state = State::Parked;
+            self.workers[worker].state = State::Parked;
         }
-        self.parked.push(worker);
+        self.groups[group].parked.push(worker);
         self.idle_since.get_or_insert(now);
     }
 
-    /// The foreman wakes somebody for what may wait behind a poll that does not end.
+    /// The foreman wakes one of each group for what may wait behind a poll that does not end.
     fn tick(&mut self) {
         let is_stuck =
             |worker: &Worker| matches!(worker.state, State::Polling(since) if since + TICK <= self.now);
         let has_work = |worker: &Worker| !worker.queue.is_empty() || worker.lifo.is_some();
-        let may_wait =
-            self.workers.iter().any(has_work) || self.drivers.iter().any(|driver| driver.holder.is_none());
-        if may_wait && self.workers.iter().any(is_stuck) {
-            self.wake_one();
+        let is_anybody_stuck = self.workers.iter().any(is_stuck);
+        let is_any_work = self.workers.iter().any(has_work);
+        for group in 0..self.groups.len() {
+            if is_anybody_stuck && (is_any_work || self.groups[group].holder.is_none()) {
+                self.wake(self.outlook_of(group));
+            }
         }
         // It ends with the last task; until then something else will happen, too.
         if !self.agenda.is_empty() {

@@ -31,8 +31,8 @@ pub struct Setup {
     pub rules: Rules,
     /// Workers.
     pub workers: usize,
-    /// Drivers: each has as many of the workers as the others, and a share of the connections.
-    pub drivers: usize,
+    /// Groups of workers, each with a driver that has a share of the connections.
+    pub groups: usize,
     /// Events come so often that their polls alone would keep this part of the workers busy.
     pub load: f64,
     /// How long a poll takes.

@@ -5,7 +5,7 @@ use plotters::prelude::{
 };
 
 use super::Outcome;
-use super::study::{Point, VARIANTS, Variant, WORK, Work};
+use super::study::{Grid, Point, VARIANTS, Variant, WORK, Work};
 use crate::stats::figure;
 use crate::table::Table;
 
@@ -22,20 +22,21 @@ const SHOWN_LOAD: f64 = 0.8;
 /// A run that lets through less than this of what comes has no steady state: its latency means nothing.
 const KEPT_UP_MIN: f64 = 0.97;
 
-/// One table per kind of work; with `loads` and `workers` of the grid.
-pub fn tables(points: &[Point], workers: &[usize], loads: &[f64]) -> Vec<Table> {
-    WORK.iter().map(|work| table(points, work, workers, loads)).collect()
+/// One table per kind of work.
+pub fn tables(points: &[Point], grid: &Grid) -> Vec<Table> {
+    WORK.iter().map(|work| table(points, work, grid)).collect()
 }
 
-fn table(points: &[Point], work: &Work, workers: &[usize], loads: &[f64]) -> Table {
+fn table(points: &[Point], work: &Work, grid: &Grid) -> Table {
+    let loads = &grid.loads;
     let mut columns = vec![String::from("workers, rules")];
     columns.extend(loads.iter().map(|load| format!("{} %", figure(load * 100.0))));
     columns.extend(["wakes", "in vain", "CPU µs", "unseen µs", "events/s and driver"].map(String::from));
     let heads: Vec<&str> = columns.iter().map(String::as_str).collect();
     let title = format!("{}: p50 / p99 µs by load", work.name);
     let mut table = Table::new(title, &heads);
-    for &workers in workers {
-        for variant in VARIANTS.into_iter().filter(|variant| variant.makes_sense(workers)) {
+    for &workers in &grid.workers {
+        for variant in VARIANTS.into_iter().filter(|variant| variant.makes_sense(workers, grid)) {
             let at = |load: f64| find(points, work, variant, workers, load);
             let mut row = vec![format!("{workers}, {}", variant.name())];
             row.extend(loads.iter().map(|&load| at(load).map_or_else(String::new, latency)));
@@ -175,10 +176,10 @@ mod tests {
     fn tables_have_a_row_per_variant_and_plots_a_line() {
         let grid = small();
         let points = study(&grid);
-        let tables = tables(&points, &grid.workers, &grid.loads);
+        let tables = tables(&points, &grid);
         assert_eq!(tables.len(), WORK.len());
         let text = tables[0].markdown();
-        assert_eq!(text.lines().filter(|line| line.starts_with("| 16, ")).count(), VARIANTS.len());
+        assert_eq!(text.lines().filter(|line| line.starts_with("| 32, ")).count(), VARIANTS.len());
         let plots = plots(&points).unwrap();
         // So few tasks are not enough for all kinds of work to get into a steady state.
         assert!(plots.iter().any(|(file, _)| file == "p99-50us.svg"));

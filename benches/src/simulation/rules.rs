@@ -4,13 +4,19 @@
 //! |---|---|---|
 //! | a push to the own queue | wakes if queue length × usual poll is worth a wake, else after 50 µs | wakes |
 //! | what a turn of the driver made ready | as a push if two workers or more sleep; else wakes after 200 µs, or at once if it will take 400 µs; shared: always as a push; kept: never | wakes if it is more than one task |
+//! | a busy worker looks at its driver | after 61 polls and 20 µs, or 400 µs | after 61 polls |
+//! | one with nothing to run | looks at its driver, then at all queues; with one group only if there is something to steal | looks at all queues |
 //! | before a sleep in the driver | looks at it for 50 µs while that pays | sleeps |
-//! | a poll that does not end | the foreman wakes somebody if tasks wait or nobody is in a driver | - |
+//! | a poll that does not end | the foreman wakes one of each group if tasks wait or nobody is in its driver | - |
 //! | the last pass of a search | takes from LIFO slots, too | leaves them |
 //!
 //! Common to both: nobody is woken while somebody searches; the last searcher that finds something wakes the next; at
-//! most half of the workers search; a steal takes half of a queue; one worker at a time is in a driver, and looks at it
-//! every 61 polls besides; with more than one driver, a worker that finds its own taken sits in one that is free; the LIFO slot is run three times in a row at most.
+//! most half of the workers search; a steal takes half of a queue; one worker at a time is in a driver; the LIFO slot is
+//! run three times in a row at most. All that holds in each group of workers, if there are several: they share a driver,
+//! and nobody goes to another group's. Who wants to wake somebody asks the groups from its own on; thieves look
+//! everywhere.
+
+use std::ops::RangeInclusive;
 
 /// Whose rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +44,12 @@ impl Rules {
 }
 
 /// Polls between two looks at the driver of a busy worker.
-pub(super) const EVENT_INTERVAL: u32 = 61;
+const EVENT_INTERVAL: u32 = 61;
+/// Ours looks after so many polls only if they have taken the start, and earlier if they take the end, ns.
+pub(super) const EVENT_TIME: RangeInclusive<u64> = 20_000..=400_000;
+/// Ours times a poll after so many polls, or as many as usually take this long, ns, and asks then for the time since its
+/// last look.
+pub(super) const TIMED_AFTER: u64 = 50_000;
 /// Polls from the LIFO slot in a row.
 pub(super) const LIFO_STREAK_MAX: u32 = 3;
 /// Events that a turn of the driver brings at most.
@@ -53,15 +64,97 @@ const WAKE_COST: u64 = 5_000;
 const DEFER: u64 = 50_000;
 pub(super) const DEFER_BATCH: u64 = 200_000;
 const LONG_BATCH: u64 = 2 * DEFER_BATCH;
-const SAMPLE_INTERVAL: u32 = 32;
 pub(super) const LOOK_INTERVAL: u32 = 4;
 const SMOOTHING: u64 = 8;
+
+/// What somebody who would wake a peer has to reckon with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outlook {
+    /// Nobody parks or searches.
+    AllActive,
+    /// Somebody searches.
+    Searched,
+    /// Somebody of that group is parked.
+    Wakeable(usize),
+}
+
+impl Outlook {
+    fn could_wake(self) -> bool {
+        matches!(self, Self::Wakeable(_))
+    }
+}
+
+/// When a busy worker looks at its driver.
+#[derive(Clone, Debug)]
+pub(super) struct Looks {
+    rules: Rules,
+    /// Polls until one is timed; between the last such poll and that one; and those before, which are fewer than an event
+    /// interval.
+    until: u32,
+    interval: u32,
+    polls_before: u32,
+    timed_at: u64,
+    looked_at: u64,
+}
+
+impl Looks {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            until: EVENT_INTERVAL,
+            interval: EVENT_INTERVAL,
+            polls_before: 0,
+            timed_at: 0,
+            looked_at: 0,
+        }
+    }
+
+    /// After each poll; true: the driver has its turn.
+    pub(super) fn polled(&mut self, now: u64, length: u64, waking: &mut Waking) -> bool {
+        self.until -= 1;
+        if self.until > 0 {
+            return false;
+        }
+        if self.rules == Rules::Tokio {
+            self.until = EVENT_INTERVAL;
+            return true;
+        }
+        waking.learn_poll_length(length);
+        let polls = self.polls_before + self.interval;
+        let are_enough = polls >= EVENT_INTERVAL;
+        let is_due = now - self.looked_at >= if are_enough { *EVENT_TIME.start() } else { *EVENT_TIME.end() };
+        if is_due {
+            self.looked_at = now;
+        }
+        let lately = (now - self.timed_at) / u64::from(self.interval);
+        self.timed_at = now;
+        let in_time = TIMED_AFTER / waking.poll_estimate.max(lately).max(1);
+        self.polls_before = if are_enough { 0 } else { polls };
+        self.interval = (in_time as u32).clamp(1, EVENT_INTERVAL - self.polls_before);
+        self.until = self.interval;
+        is_due
+    }
+
+    /// It has found nothing to run, which counts as a poll, but the next one is not passed over.
+    pub(super) fn starved(&mut self) {
+        if self.rules != Rules::Tokio {
+            self.until = (self.until - 1).max(1);
+        }
+    }
+
+    /// It has looked at the driver, or slept.
+    pub(super) fn looked(&mut self, now: u64) {
+        self.timed_at = now;
+        self.looked_at = now;
+    }
+}
 
 /// When a worker wakes another one for what is in its queue.
 #[derive(Clone, Debug)]
 pub(super) struct Waking {
     rules: Rules,
-    polls: u32,
+    /// Polls that ended while a wake was deferred.
+    deferred_polls: u32,
     poll_estimate: u64,
     due: Option<u64>,
     relied_on_searcher: bool,
@@ -69,34 +162,30 @@ pub(super) struct Waking {
 
 impl Waking {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, polls: 0, poll_estimate: WAKE_COST, due: None, relied_on_searcher: false }
+        Self { rules, deferred_polls: 0, poll_estimate: WAKE_COST, due: None, relied_on_searcher: false }
     }
 
-    pub(super) fn polled(&mut self, length: u64) {
-        self.polls += 1;
-        if self.polls.is_multiple_of(SAMPLE_INTERVAL) {
-            self.poll_estimate += length / SMOOTHING;
-            self.poll_estimate -= self.poll_estimate.min(self.poll_estimate / SMOOTHING);
-        }
+    fn learn_poll_length(&mut self, sample: u64) {
+        self.poll_estimate = self.poll_estimate - self.poll_estimate / SMOOTHING + sample / SMOOTHING;
     }
 
     /// After a push; true: wake somebody.
-    pub(super) fn pushed(&mut self, now: u64, queue: usize, could_wake: bool) -> bool {
-        match self.rules {
-            Rules::Tokio => could_wake,
-            _ if could_wake => self.decide(now, queue),
-            _ => {
+    pub(super) fn pushed(&mut self, now: u64, queue: usize, outlook: Outlook) -> bool {
+        match (self.rules, outlook) {
+            (Rules::Tokio, _) => outlook.could_wake(),
+            (_, Outlook::Wakeable(_)) => self.decide(now, queue),
+            (_, Outlook::Searched) => {
                 self.relied_on_searcher = true;
                 false
             }
+            (_, Outlook::AllActive) => false,
         }
     }
 
-    /// After a turn of the driver has brought something; `queue` tasks are there now, `parked` workers sleep, and nobody
-    /// searches.
-    pub(super) fn batch_pushed(&mut self, now: u64, queue: usize, parked: usize) -> bool {
+    /// After a turn of the driver has brought something; `queue` tasks are there now, `parked` workers sleep.
+    pub(super) fn batch_pushed(&mut self, now: u64, queue: usize, outlook: Outlook, parked: usize) -> bool {
         match self.rules {
-            _ if queue < 2 || parked == 0 => false,
+            _ if queue < 2 || !outlook.could_wake() => false,
             Rules::Tokio => true,
             Rules::SharedBatches => self.decide(now, queue),
             Rules::Shopfloor if parked > 1 => self.decide(now, queue),
@@ -112,16 +201,18 @@ impl Waking {
     }
 
     /// After each poll.
-    pub(super) fn look_again(&mut self, now: u64, queue: usize, could_wake: bool) -> bool {
+    pub(super) fn look_again(&mut self, now: u64, queue: usize, outlook: Outlook) -> bool {
         if self.rules == Rules::Tokio {
             return false;
         }
-        let Some(due) = self.due else { return self.look_after_searcher(now, queue, could_wake) };
-        if queue == 0 || !could_wake {
+        let Some(due) = self.due else { return self.look_after_searcher(now, queue, outlook) };
+        if queue == 0 || !outlook.could_wake() {
             self.due = None;
             return false;
         }
-        let is_worth_a_look = self.poll_estimate > WAKE_COST || self.polls.is_multiple_of(LOOK_INTERVAL);
+        self.deferred_polls += 1;
+        let is_worth_a_look =
+            self.poll_estimate > WAKE_COST || self.deferred_polls.is_multiple_of(LOOK_INTERVAL);
         let wakes = is_worth_a_look && now >= due;
         if wakes {
             self.due = None;
@@ -129,8 +220,8 @@ impl Waking {
         wakes
     }
 
-    fn look_after_searcher(&mut self, now: u64, queue: usize, could_wake: bool) -> bool {
-        if !self.relied_on_searcher || (queue > 0 && !could_wake) {
+    fn look_after_searcher(&mut self, now: u64, queue: usize, outlook: Outlook) -> bool {
+        if !self.relied_on_searcher || (queue > 0 && !outlook.could_wake()) {
             return false;
         }
         self.relied_on_searcher = false;
@@ -189,40 +280,66 @@ impl Spinning {
 
 #[cfg(test)]
 mod tests {
-    use super::{Rules, Spinning, Waking};
+    use super::{Looks, Outlook, Rules, Spinning, Waking};
+
+    const SLEEPER: Outlook = Outlook::Wakeable(0);
+
+    fn used_to_polls_of(length: u64, rules: Rules) -> Waking {
+        let mut waking = Waking::new(rules);
+        (0..100).for_each(|_| waking.learn_poll_length(length));
+        waking
+    }
 
     #[test]
     fn short_work_is_kept_and_long_work_is_shared() {
-        let mut ours = Waking::new(Rules::Shopfloor);
-        (0..1000).for_each(|_| ours.polled(100));
-        assert!(!ours.pushed(0, 10, true));
-        assert!(!ours.look_again(49_000, 10, true));
-        assert!((0..4).any(|_| {
-            ours.polled(100);
-            ours.look_again(50_000, 10, true)
-        }));
-        (0..1000).for_each(|_| ours.polled(5_000));
-        assert!(ours.pushed(0, 2, true));
-        assert!(Waking::new(Rules::Tokio).pushed(0, 1, true));
+        let mut ours = used_to_polls_of(100, Rules::Shopfloor);
+        assert!(!ours.pushed(0, 10, SLEEPER));
+        assert!(!ours.look_again(49_000, 10, SLEEPER));
+        assert!((0..4).any(|_| ours.look_again(50_000, 10, SLEEPER)));
+        assert!(used_to_polls_of(5_000, Rules::Shopfloor).pushed(0, 2, SLEEPER));
+        assert!(Waking::new(Rules::Tokio).pushed(0, 1, SLEEPER));
+    }
+
+    #[test]
+    fn who_relied_on_a_searcher_looks_again_and_who_saw_nobody_does_not() {
+        let mut ours = used_to_polls_of(5_000, Rules::Shopfloor);
+        assert!(!ours.pushed(0, 2, Outlook::AllActive));
+        assert!(!ours.look_again(1_000, 2, SLEEPER));
+        assert!(!ours.pushed(2_000, 2, Outlook::Searched));
+        assert!(ours.look_again(3_000, 2, SLEEPER));
     }
 
     #[test]
     fn a_batch_is_left_to_one_worker_for_a_while_unless_it_is_long() {
-        let mut ours = Waking::new(Rules::Shopfloor);
-        (0..1000).for_each(|_| ours.polled(50_000));
-        assert!(!ours.batch_pushed(0, 2, 1));
-        assert!(!ours.look_again(100_000, 1, true));
-        assert!(ours.look_again(200_000, 1, true));
-        assert!(ours.batch_pushed(0, 10, 1));
-        assert!(Waking::new(Rules::Tokio).batch_pushed(0, 2, 1));
-        assert!(!Waking::new(Rules::Tokio).batch_pushed(0, 1, 1));
+        let mut ours = used_to_polls_of(50_000, Rules::Shopfloor);
+        assert!(!ours.batch_pushed(0, 2, SLEEPER, 1));
+        assert!(!ours.look_again(100_000, 1, SLEEPER));
+        assert!(ours.look_again(200_000, 1, SLEEPER));
+        assert!(ours.batch_pushed(0, 10, SLEEPER, 1));
+        assert!(Waking::new(Rules::Tokio).batch_pushed(0, 2, SLEEPER, 1));
+        assert!(!Waking::new(Rules::Tokio).batch_pushed(0, 1, SLEEPER, 1));
     }
 
     #[test]
     fn a_batch_is_shared_while_two_workers_sleep() {
-        assert!(Waking::new(Rules::Shopfloor).batch_pushed(0, 2, 2));
-        assert!(!Waking::new(Rules::KeptBatches).batch_pushed(0, 2, 2));
-        assert!(Waking::new(Rules::SharedBatches).batch_pushed(0, 2, 1));
+        assert!(Waking::new(Rules::Shopfloor).batch_pushed(0, 2, SLEEPER, 2));
+        assert!(!Waking::new(Rules::Shopfloor).batch_pushed(0, 2, Outlook::Searched, 2));
+        assert!(!Waking::new(Rules::KeptBatches).batch_pushed(0, 2, SLEEPER, 2));
+        assert!(Waking::new(Rules::SharedBatches).batch_pushed(0, 2, SLEEPER, 1));
+    }
+
+    #[test]
+    fn a_busy_worker_looks_after_so_many_polls_and_by_time() {
+        let looks = |rules, length, polls: u64| {
+            let (mut looks, mut waking) = (Looks::new(rules), Waking::new(rules));
+            (1..=polls).filter(|poll| looks.polled(poll * length, length, &mut waking)).count()
+        };
+        assert_eq!(looks(Rules::Tokio, 50_000, 610), 10);
+        // 61 of the shortest take 6 µs: it looks after each 244.
+        assert_eq!(looks(Rules::Shopfloor, 100, 2_440), 10);
+        assert_eq!(looks(Rules::Shopfloor, 1_000, 610), 10);
+        // Once it knows that polls are long, it looks after eight of them.
+        assert_eq!(looks(Rules::Shopfloor, 50_000, 61 + 80), 1 + 10);
     }
 
     #[test]

@@ -9,8 +9,9 @@ use super::{Outcome, Rules, Setup, run};
 pub const WORKERS: [usize; 7] = [2, 4, 8, 16, 32, 64, 128];
 /// Loads of the grid: the part of the workers that polls alone keep busy.
 pub const LOADS: [f64; 7] = [0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95];
-/// Workers that share a driver where there are groups.
-pub const GROUP: usize = 8;
+/// Workers up to which the runtime has one driver, and those that share one if there are more.
+const SINGLE_GROUP_MAX: usize = 16;
+const GROUP: usize = 8;
 
 /// A kind of work.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,29 +49,35 @@ pub const WORK: [Work; 4] = [
 pub struct Variant {
     /// Who wakes whom.
     pub rules: Rules,
-    /// Whether there are groups.
-    pub has_groups: bool,
+    /// Whether all workers share one driver, however many they are.
+    pub has_one_driver: bool,
 }
 
 /// What is compared with each other.
 pub const VARIANTS: [Variant; 5] = [
-    Variant { rules: Rules::Shopfloor, has_groups: false },
-    Variant { rules: Rules::Shopfloor, has_groups: true },
-    Variant { rules: Rules::SharedBatches, has_groups: false },
-    Variant { rules: Rules::KeptBatches, has_groups: false },
-    Variant { rules: Rules::Tokio, has_groups: false },
+    Variant { rules: Rules::Shopfloor, has_one_driver: false },
+    Variant { rules: Rules::Shopfloor, has_one_driver: true },
+    Variant { rules: Rules::SharedBatches, has_one_driver: false },
+    Variant { rules: Rules::KeptBatches, has_one_driver: false },
+    Variant { rules: Rules::Tokio, has_one_driver: true },
 ];
 
 impl Variant {
     /// Name in tables.
     pub fn name(self) -> String {
-        let groups = if self.has_groups { format!(", a driver for {GROUP}") } else { String::new() };
-        format!("{}{groups}", self.rules.name())
+        let drivers = if self.has_one_driver && self.rules != Rules::Tokio { ", one driver" } else { "" };
+        format!("{}{drivers}", self.rules.name())
     }
 
-    /// Whether it differs from the variant without groups.
-    pub fn makes_sense(self, workers: usize) -> bool {
-        !self.has_groups || workers > GROUP
+    fn groups(self, workers: usize, grid: &Grid) -> usize {
+        let share = grid.group.unwrap_or(if workers <= SINGLE_GROUP_MAX { workers } else { GROUP });
+        if self.has_one_driver { 1 } else { workers.div_ceil(share) }
+    }
+
+    /// Whether it differs from the other variants with that many workers.
+    pub fn makes_sense(self, workers: usize, grid: &Grid) -> bool {
+        let has_others = Self { has_one_driver: false, ..self }.groups(workers, grid) > 1;
+        !self.has_one_driver || self.rules == Rules::Tokio || has_others
     }
 }
 
@@ -96,6 +103,8 @@ pub struct Grid {
     pub workers: Vec<usize>,
     /// Loads.
     pub loads: Vec<f64>,
+    /// Workers that share a driver, if not as many as in the runtime.
+    pub group: Option<usize>,
     /// Tasks of a run.
     pub tasks: u64,
     /// Of the random numbers.
@@ -142,12 +151,12 @@ fn setups(grid: &Grid) -> Vec<(Work, Variant, Setup)> {
     let mut setups = Vec::new();
     for work in WORK {
         for &workers in &grid.workers {
-            for variant in VARIANTS.into_iter().filter(|variant| variant.makes_sense(workers)) {
+            for variant in VARIANTS.into_iter().filter(|variant| variant.makes_sense(workers, grid)) {
                 setups.extend(grid.loads.iter().map(|&load| {
                     let setup = Setup {
                         rules: variant.rules,
                         workers,
-                        drivers: if variant.has_groups { workers.div_ceil(GROUP) } else { 1 },
+                        groups: variant.groups(workers, grid),
                         load,
                         poll: work.poll,
                         wakes: work.wakes,
@@ -169,20 +178,29 @@ pub(crate) mod tests {
     use crate::simulation::costs::Costs;
 
     pub(crate) fn small() -> Grid {
-        Grid { workers: vec![2, 16], loads: vec![0.5, 0.8], tasks: 1600, seed: 1, costs: Costs::MEASURED }
+        let (workers, loads) = (vec![2, 32], vec![0.5, 0.8]);
+        Grid { workers, loads, group: None, tasks: 1600, seed: 1, costs: Costs::MEASURED }
     }
 
     #[test]
     fn every_point_of_the_grid_is_run_once_and_in_order() {
         let grid = small();
         let points = study(&grid);
-        // Groups are the same as no groups where there is only one.
-        let without_groups = VARIANTS.iter().filter(|variant| !variant.has_groups).count();
-        assert_eq!(points.len(), WORK.len() * 2 * (without_groups + VARIANTS.len()));
+        // Two workers have one driver in any case.
+        assert_eq!(points.len(), WORK.len() * 2 * (VARIANTS.len() - 1 + VARIANTS.len()));
         assert_eq!(points, study(&grid));
         let names = |point: &Point| (point.work.name, point.workers, point.variant.name());
         assert!(points.chunks(2).all(|pair| names(&pair[0]) == names(&pair[1])));
         assert!(points.iter().all(|point| point.outcome.done == 1600));
+    }
+
+    #[test]
+    fn workers_share_drivers_as_in_the_runtime_or_as_is_asked_for() {
+        let grid = small();
+        let groups = |workers, grid: &Grid| VARIANTS.map(|variant| variant.groups(workers, grid));
+        assert_eq!(groups(16, &grid), [1; 5]);
+        assert_eq!(groups(17, &grid), [3, 1, 3, 3, 1]);
+        assert_eq!(groups(16, &Grid { group: Some(4), ..grid }), [4, 1, 4, 4, 1]);
     }
 
     #[test]

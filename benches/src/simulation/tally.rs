@@ -31,6 +31,8 @@ pub struct Outcome {
     pub stranded_ns: u64,
     /// The longest time that an event waited in a driver while some worker slept, ns.
     pub unseen_ns: u64,
+    /// The longest time that an event waited in a driver, after the start, ns.
+    pub waited_ns: u64,
     /// Events that a driver delivered per second, the mean of all drivers.
     pub events_per_s: f64,
 }
@@ -38,7 +40,7 @@ pub struct Outcome {
 #[derive(Debug)]
 pub(super) struct Tally {
     latency: Histogram<u64>,
-    /// Tasks to leave out of the latency: the start is no steady state.
+    /// Tasks to leave out of latency and waits: the start is no steady state.
     warm_up: u64,
     pub(super) ready: u64,
     pub(super) done: u64,
@@ -46,7 +48,8 @@ pub(super) struct Tally {
     pub(super) wasted_wakes: u64,
     pub(super) cpu: u64,
     pub(super) stranded: u64,
-    pub(super) unseen: u64,
+    unseen: u64,
+    waited: u64,
     first_event: u64,
     last_event: u64,
     done_by_last_event: u64,
@@ -64,6 +67,7 @@ impl Tally {
             cpu: 0,
             stranded: 0,
             unseen: 0,
+            waited: 0,
             first_event: 0,
             last_event: 0,
             done_by_last_event: 0,
@@ -77,6 +81,16 @@ impl Tally {
         self.ready += 1;
         self.last_event = now;
         self.done_by_last_event = self.done;
+    }
+
+    /// An event that came at `came` is taken from its driver; somebody has slept since `idle_since`, if anybody does.
+    pub(super) fn seen(&mut self, now: u64, came: u64, idle_since: Option<u64>) {
+        if let Some(since) = idle_since {
+            self.unseen = self.unseen.max(now - came.max(since));
+        }
+        if self.done > self.warm_up {
+            self.waited = self.waited.max(now - came);
+        }
     }
 
     pub(super) fn done(&mut self, latency: u64) {
@@ -104,6 +118,7 @@ impl Tally {
             cpu_ns: per_task(self.cpu),
             stranded_ns: self.stranded,
             unseen_ns: self.unseen,
+            waited_ns: self.waited,
             events_per_s: tasks_per_s / f64::from(tasks_of_event) / drivers as f64,
         }
     }

@@ -1,7 +1,7 @@
 //! What is known of the simulated runtime without simulating it.
 use super::costs::Costs;
 use super::random::PollLength;
-use super::rules::{DEFER_BATCH, LOOK_INTERVAL, Rules};
+use super::rules::{DEFER_BATCH, EVENT_TIME, LOOK_INTERVAL, Rules, TIMED_AFTER};
 use super::{Outcome, Setup, run};
 
 const RULES: [Rules; 4] = [Rules::Shopfloor, Rules::SharedBatches, Rules::KeptBatches, Rules::Tokio];
@@ -10,7 +10,7 @@ fn setup(rules: Rules, workers: usize) -> Setup {
     Setup {
         rules,
         workers,
-        drivers: 1,
+        groups: 1,
         load: 0.5,
         poll: PollLength::Fixed(5_000),
         wakes: 0,
@@ -23,11 +23,11 @@ fn setup(rules: Rules, workers: usize) -> Setup {
 fn all_sizes(check: impl Fn(&Setup, &Outcome)) {
     let tail = PollLength::HeavyTailed { min: 2_000.0, max: 10_000_000.0, shape: 1.3 };
     for rules in RULES {
-        for (workers, drivers) in [(1, 1), (2, 1), (3, 2), (16, 1), (16, 4)] {
+        for (workers, groups) in [(1, 1), (2, 1), (3, 2), (16, 1), (16, 4)] {
             for (poll, wakes) in [(PollLength::Fixed(500), 15), (PollLength::Fixed(50_000), 0), (tail, 2)] {
                 for load in [0.1, 0.9] {
                     let events = 300;
-                    let setup = Setup { drivers, poll, wakes, load, events, ..setup(rules, workers) };
+                    let setup = Setup { groups, poll, wakes, load, events, ..setup(rules, workers) };
                     check(&setup, &run(&setup));
                 }
             }
@@ -97,6 +97,44 @@ fn no_task_waits_longer_than_the_rule_allows_while_a_worker_sleeps() {
 }
 
 #[test]
+fn no_event_waits_longer_than_the_rule_allows_in_a_group() {
+    for groups in [1, 4] {
+        for length in [20_000, 50_000, 150_000] {
+            // Now and then with nothing to do, and never.
+            for load in [0.3, 0.6, 1.5] {
+                let poll = PollLength::Fixed(length);
+                let events = 20_000;
+                let base = setup(Rules::Shopfloor, 16);
+                let setup = Setup { groups, poll, load, events, costs: Costs::NOTHING, ..base };
+                let waited = run(&setup).waited_ns;
+                let allowed = EVENT_TIME.end() + TIMED_AFTER.max(length);
+                assert!(waited <= allowed, "{groups} groups, {length} ns, {load}: {waited} > {allowed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_finds_enough_to_steal_looks_at_its_driver_first() {
+    for workers in [16, 64] {
+        let length = 50_000;
+        let poll = PollLength::Fixed(length);
+        let base = setup(Rules::Shopfloor, workers);
+        let unseen = run(&Setup { groups: workers / 4, poll, load: 0.3, ..base }).unseen_ns;
+        assert!(unseen <= 2 * length, "{workers} workers: {unseen}");
+    }
+}
+
+#[test]
+fn a_push_wakes_somebody_of_another_group_if_nobody_of_its_own_sleeps() {
+    for rules in RULES {
+        let poll = PollLength::Fixed(50_000);
+        let outcome = run(&Setup { groups: 2, poll, wakes: 15, load: 0.3, ..setup(rules, 2) });
+        assert!(outcome.wakes > 0.01, "{rules:?}: {outcome:?}");
+    }
+}
+
+#[test]
 fn what_half_of_the_workers_could_do_is_kept_up_with() {
     for rules in RULES {
         for workers in [2, 8, 32] {
@@ -113,6 +151,6 @@ fn events_that_come_faster_than_a_driver_delivers_are_not_kept_up_with() {
     let one = Setup { costs: slow, load: 0.9, ..setup(Rules::Tokio, 16) };
     let outcome = run(&one);
     assert!(outcome.kept_up < 0.1 && outcome.events_per_s < 100_000.0, "{outcome:?}");
-    let four = run(&Setup { drivers: 4, ..one });
+    let four = run(&Setup { groups: 4, ..one });
     assert!(four.tasks_per_s > 3.0 * outcome.tasks_per_s, "{four:?}");
 }
