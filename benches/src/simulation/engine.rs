@@ -433,13 +433,13 @@ impl Floor {
         }
     }
 
-    /// A look at the driver is cheaper than one at many queues. Where there is one group, the driver is where the worker sleeps
-    /// next if there is nothing to steal.
+    /// With several groups only: those who leave a driver may find enough elsewhere, while the rest of their group sleeps
+    /// beside it.
     fn looks_before_it_steals(&mut self, worker: usize) -> bool {
         let now = self.now;
         let looks = self.setup.rules != Rules::Tokio
             && !std::mem::replace(&mut self.workers[worker].has_looked, true)
-            && (self.groups.len() > 1 || self.has_work())
+            && self.groups.len() > 1
             && self.take_driver(worker);
         if looks {
             self.workers[worker].looks.looked(now);

@@ -5,7 +5,7 @@
 //! | a push to the own queue | wakes if queue length × usual poll is worth a wake, else after 50 µs | wakes |
 //! | what a turn of the driver made ready | as a push if two workers or more sleep; else wakes after 200 µs, or at once if it will take 400 µs; shared: always as a push; kept: never | wakes if it is more than one task |
 //! | a busy worker looks at its driver | after 61 polls and 20 µs, or 400 µs | after 61 polls |
-//! | one with nothing to run | looks at its driver, then at all queues; with one group only if there is something to steal | looks at all queues |
+//! | one with nothing to run | looks at its driver if there are several groups, then at all queues | looks at all queues |
 //! | before a sleep in the driver | looks at it for 50 µs while that pays | sleeps |
 //! | a poll that does not end | the foreman wakes one of each group if tasks wait or nobody is in its driver | - |
 //! | the last pass of a search | takes from LIFO slots, too | leaves them |
