@@ -410,6 +410,7 @@ impl Worker {
     }
 
     /// A task was woken or spawned on this thread.
+    #[inline(always)]
     pub(crate) fn schedule(&self, task: Notified) {
         let queue = self.queue.borrow();
         let Some((slot, queue)) = self.slot().zip(queue.as_ref()) else { return self.floor.inject(task) };

@@ -29,6 +29,7 @@ impl<H: Host> Unlisted<H> {
     ///
     /// # Errors
     /// The roster is closed.
+    #[inline(always)]
     pub fn list(mut self, host: &Arc<H>, roster: u32) -> Result<Notified, Self> {
         // SAFETY: nobody else reads the header before the cell is listed; a join handle does not look at these fields.
         let header = unsafe { self.cell.as_mut() };
