@@ -49,12 +49,14 @@ pub enum Mishap {
 pub(crate) unsafe fn release<H: Host>(cell: NonNull<Header>) {
     // SAFETY: the caller found the cell dead, so it stays until we free it.
     let &Header { roster, vtable, .. } = unsafe { cell.as_ref() };
-    let keep = (roster != UNLISTED).then(|| {
+    let keep = if roster == UNLISTED {
+        None
+    } else {
         // SAFETY: a listed cell keeps its host.
         let list = unsafe { host::<H>(cell) }.roster(roster);
         // SAFETY: the cell is on the list with its number.
         list.remove(|list| unsafe { list.unlink(cell) })
-    });
+    };
     // SAFETY: unlisted, and nobody has a reference. Its output was taken or dropped, so the store is empty.
     unsafe { cell.drop_in_place() };
     // SAFETY: `Header::allocate` took it with the block of this vtable, and it is used no more.

@@ -123,6 +123,7 @@ impl Notified {
     }
 
     /// Gives the waker of the joiner, to be woken.
+    #[inline(always)]
     fn complete(self) -> Option<Waker> {
         let mut output_dropped = false;
         let Header { state, vtable, join_waker, .. } = self.header();
