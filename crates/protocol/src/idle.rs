@@ -1,7 +1,7 @@
 //! Who is parked, who is searching, and whom a push wakes.
 //!
-//! The workers of a runtime are in groups, mostly one; those of a group share a driver. Slot `s` is in group `s % groups`.
-//! Each group has its own counts and flags, and all that follows holds in each of them.
+//! The workers of a runtime are in groups, mostly one; those of a group share a driver. Each group has its own counts and
+//! flags, and all that follows holds in each of them.
 //!
 //! # States of a worker
 //! | state | counted as | who may leave it |
@@ -65,6 +65,7 @@
 //! # Checked by
 //! The models `idle::*`.
 
+use crate::groups::Groups;
 use crate::sync::{AtomicBool, AtomicU32, CachePadded, Ordering, fence};
 
 const PARKED: u32 = 1;
@@ -73,6 +74,7 @@ const SEARCHING: u32 = 1 << 16;
 /// The sleepers and searchers of one runtime.
 #[derive(Debug)]
 pub struct Idle {
+    groups: Groups,
     /// Mostly the only one, so it is at hand.
     first: Group,
     others: Box<[Group]>,
@@ -126,23 +128,18 @@ fn outlook(counts: u32) -> Outlook {
 }
 
 impl Idle {
-    /// All of `slots` workers active, in so many groups.
+    /// All of `slots` workers active.
     ///
     /// # Panics
-    /// If there are no groups, or more than 65,535 slots, the range of a count.
-    pub fn new(slots: usize, groups: usize) -> Self {
-        assert!(groups > 0, "every worker is in a group");
+    /// If there are more than 65,535 slots, the range of a count.
+    pub fn new(slots: usize, groups: Groups) -> Self {
         assert!(slots <= 0xffff, "at most 65,535 workers in a runtime");
         let flag = |_| CachePadded::new(AtomicBool::new(false));
         let group = |group| Group {
             counts: CachePadded::new(AtomicU32::new(0)),
-            flags: (group..slots).step_by(groups).map(flag).collect(),
+            flags: groups.slots(group, slots).map(flag).collect(),
         };
-        Self { first: group(0), others: (1..groups).map(group).collect() }
-    }
-
-    fn group_count(&self) -> usize {
-        1 + self.others.len()
+        Self { groups, first: group(0), others: (1..groups.count()).map(group).collect() }
     }
 
     fn group(&self, index: usize) -> &Group {
@@ -151,7 +148,7 @@ impl Idle {
 
     /// From `first` on.
     fn round(&self, first: usize) -> impl Iterator<Item = usize> {
-        (first..self.group_count()).chain(0..first)
+        (first..self.groups.count()).chain(0..first)
     }
 
     /// Worker of `group`. May it look for work elsewhere? At most half of the group's `active` workers do at a time.
@@ -195,8 +192,8 @@ impl Idle {
         look: impl FnOnce() -> bool,
         block: impl FnOnce(),
     ) -> bool {
-        let Group { counts, flags } = self.group(slot % self.group_count());
-        let flag = &flags[slot / self.group_count()];
+        let Group { counts, flags } = self.group(self.groups.of(slot));
+        let flag = &flags[self.groups.place(slot)];
         let announce = if is_searching { PARKED.wrapping_sub(SEARCHING) } else { PARKED };
         // ordering: Relaxed: the fence of I1 follows.
         counts.fetch_add(announce, Ordering::Relaxed);
@@ -286,7 +283,7 @@ impl Idle {
             if let Some(place) = group.clear_a_flag() {
                 // ordering: Relaxed: the count follows the flag.
                 group.counts.fetch_sub(PARKED, Ordering::Relaxed);
-                unpark(place * self.group_count() + index);
+                unpark(self.groups.slot(index, place));
                 return Wake::Woken;
             }
             // ordering: Relaxed: the fence of I2 follows.
@@ -318,7 +315,7 @@ impl Idle {
 
     /// Any thread. How many workers were parked when looked at.
     pub fn parked(&self) -> usize {
-        (0..self.group_count()).map(|group| self.parked_of(group)).sum()
+        (0..self.groups.count()).map(|group| self.parked_of(group)).sum()
     }
 
     /// Any thread. How many workers of a group were parked when looked at.

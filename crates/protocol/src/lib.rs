@@ -18,6 +18,7 @@ pub mod driver_token;
 pub mod driving_role;
 pub mod flag;
 pub mod foreman_sleep;
+pub mod groups;
 pub mod idle;
 pub mod interest;
 pub mod interrupt;

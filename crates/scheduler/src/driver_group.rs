@@ -6,10 +6,11 @@
 //! alarm, and stand-ins come in for them. Between groups only work moves: thieves look everywhere, and who has work
 //! to share and finds nobody parked in its own group wakes one of another.
 //!
-//! Slot `s` is in group `s % groups`. How many events a driver delivers is shown by docs/SIMULATION.md.
+//! Which slot is in which group is said by [`Groups`]. How many events a driver delivers is shown by docs/SIMULATION.md.
 
 use crate::driver::Driver;
 use shopfloor_protocol::driver_token::DriverToken;
+use shopfloor_protocol::groups::Groups;
 use shopfloor_protocol::seats::Seats;
 use std::sync::Arc;
 
@@ -22,16 +23,16 @@ pub(crate) struct DriverGroup {
 }
 
 impl DriverGroup {
-    /// The group `index` of `groups`. Of the `slots` of a runtime the first `workers` are to be run.
+    /// One of the groups. Of the `slots` of a runtime the first `workers` are to be run.
     pub(crate) fn new(
         index: usize,
-        groups: usize,
+        groups: Groups,
         workers: usize,
         slots: usize,
         driver: Arc<dyn Driver>,
     ) -> Self {
-        let workers = (index..workers).step_by(groups).len();
-        let seats = Seats::new(workers, (index..slots).step_by(groups));
+        let workers = groups.slots(index, workers).len();
+        let seats = Seats::new(workers, groups.slots(index, slots));
         Self { driver, driver_token: DriverToken::new(), seats, workers }
     }
 }

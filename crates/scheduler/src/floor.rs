@@ -13,6 +13,7 @@ use crate::timer::{Clock, Wheels};
 use crate::worker::Worker;
 use shopfloor_protocol::cells::Counter;
 use shopfloor_protocol::driving_role::DrivingRole;
+use shopfloor_protocol::groups::Groups;
 use shopfloor_protocol::idle::Idle;
 use shopfloor_protocol::round_robin::RoundRobin;
 use shopfloor_protocol::shutdown::{Lifecycle, RuntimePhase};
@@ -68,10 +69,10 @@ impl Floor {
     /// One group for each driver.
     pub(crate) fn new(config: Config, drivers: Vec<Arc<dyn Driver>>) -> Arc<Self> {
         let (workers, slots) = (config.workers, config.workers + config.stand_ins);
-        let groups = drivers.len();
+        let groups = Groups::new(drivers.len());
         let group = |(index, driver)| DriverGroup::new(index, groups, workers, slots, driver);
         Arc::new_cyclic(|floor| Self {
-            slots: (0..slots).map(|slot| CachePadded::new(Slot::new(slot % groups))).collect(),
+            slots: (0..slots).map(|slot| CachePadded::new(Slot::new(groups.of(slot)))).collect(),
             groups: drivers.into_iter().enumerate().map(|driver| CachePadded::new(group(driver))).collect(),
             source_turn: RoundRobin::new(),
             push_turn: RoundRobin::new(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use shopfloor_protocol::cells::Counter;
+use shopfloor_protocol::groups::Groups;
 use shopfloor_scheduler::timer::{FIRE_MAX, TICK_NS, Timer, TimerState, Wheels};
 
 #[derive(Default)]
@@ -18,6 +19,11 @@ impl Wake for CountingWaker {
 fn counting() -> (Arc<CountingWaker>, Waker) {
     let counter = Arc::new(CountingWaker::default());
     (Arc::clone(&counter), Waker::from(counter))
+}
+
+/// Of one group.
+fn wheels(slot_count: usize) -> Wheels {
+    Wheels::new(slot_count, Groups::new(1))
 }
 
 fn file(wheels: &Wheels, here: usize, deadline: u64, waker: &Waker) -> Timer {
@@ -58,7 +64,7 @@ fn every_timer_fires_within_a_tick_after_its_deadline() {
         (1, 400 * 365 * 24 * 3600 * S),
     ];
     for (filed_at, deadline) in table {
-        let wheels = Wheels::new(1, 1);
+        let wheels = wheels(1);
         turn(&wheels, 0, filed_at);
         let mut timer = file(&wheels, 0, deadline, Waker::noop());
         let mut now = filed_at;
@@ -74,7 +80,7 @@ fn every_timer_fires_within_a_tick_after_its_deadline() {
 
 #[test]
 fn a_timer_fires_once_and_says_so() {
-    let wheels = Wheels::new(2, 1);
+    let wheels = wheels(2);
     let (count, waker) = counting();
     let mut timer = file(&wheels, 1, 5 * TICK_NS, &waker);
     assert_eq!(wheels.earliest(0), 5 * TICK_NS);
@@ -90,7 +96,7 @@ fn a_timer_fires_once_and_says_so() {
 
 #[test]
 fn the_newest_waker_is_the_one_that_is_woken() {
-    let wheels = Wheels::new(1, 1);
+    let wheels = wheels(1);
     let ((old, first), (new, second)) = (counting(), counting());
     let mut timer = file(&wheels, 0, 10, &first);
     assert_eq!(timer.poll(&second, &wheels), TimerState::Armed);
@@ -101,7 +107,7 @@ fn the_newest_waker_is_the_one_that_is_woken() {
 
 #[test]
 fn cancelling_the_only_timer_here_leaves_nothing_to_wake_for() {
-    let wheels = Wheels::new(1, 1);
+    let wheels = wheels(1);
     file(&wheels, 0, TICK_NS, Waker::noop()).cancel(&wheels);
     assert_eq!((wheels.timer_count(0), wheels.earliest(0)), (0, u64::MAX));
 }
@@ -109,7 +115,7 @@ fn cancelling_the_only_timer_here_leaves_nothing_to_wake_for() {
 #[test]
 fn a_reset_moves_a_timer_to_the_wheel_of_the_caller_and_to_its_new_deadline() {
     for (here, to) in [0, 1, 2].into_iter().flat_map(|here| [(here, 2), (here, 9), (here, 90)]) {
-        let wheels = Wheels::new(2, 1);
+        let wheels = wheels(2);
         let (count, waker) = counting();
         let timer = file(&wheels, 0, 9 * TICK_NS, &waker);
         let mut timer = timer.reset(to * TICK_NS, here, &wheels).expect("it is armed");
@@ -131,7 +137,7 @@ fn a_reset_moves_a_timer_to_the_wheel_of_the_caller_and_to_its_new_deadline() {
 fn what_others_cancel_is_gone_at_once_with_its_waker() {
     const TIMERS: u64 = 1_000_000;
     const HOUR: u64 = 3_600_000_000_000;
-    let wheels = Wheels::new(2, 1);
+    let wheels = wheels(2);
     let (count, waker) = counting();
     let kept = file(&wheels, 0, 2 * HOUR, Waker::noop());
     let timers: Vec<Timer> =
@@ -160,7 +166,7 @@ fn what_others_cancel_is_gone_at_once_with_its_waker() {
 
 #[test]
 fn a_timer_filed_in_the_past_and_left_by_a_turn_is_cancelled() {
-    let wheels = Wheels::new(1, 1);
+    let wheels = wheels(1);
     let (count, waker) = counting();
     let ahead = file(&wheels, 0, 100 * TICK_NS, &waker);
     assert_eq!(turn(&wheels, 0, 100 * TICK_NS), 1);
@@ -178,7 +184,7 @@ fn a_timer_filed_in_the_past_and_left_by_a_turn_is_cancelled() {
 
 #[test]
 fn one_turn_fires_a_bounded_number_and_leaves_the_rest_due() {
-    let wheels = Wheels::new(1, 1);
+    let wheels = wheels(1);
     let (count, waker) = counting();
     let timers: Vec<Timer> = (0..FIRE_MAX + 1).map(|_| file(&wheels, 0, 1, &waker)).collect();
     assert_eq!(turn(&wheels, 0, TICK_NS), FIRE_MAX);
@@ -191,7 +197,7 @@ fn one_turn_fires_a_bounded_number_and_leaves_the_rest_due() {
 
 #[test]
 fn closing_wakes_what_is_armed_and_refuses_what_comes() {
-    let wheels = Wheels::new(1, 1);
+    let wheels = wheels(1);
     let (count, waker) = counting();
     let (mut inside, mut outside) =
         (file(&wheels, 0, 10, &waker), file(&wheels, wheels.outside(), 10, &waker));
@@ -211,7 +217,7 @@ fn closing_wakes_what_is_armed_and_refuses_what_comes() {
 
 #[test]
 fn a_sleeper_in_the_driver_is_interrupted_for_an_earlier_deadline_only() {
-    let wheels = Wheels::new(1, 1);
+    let wheels = wheels(1);
     let outside = wheels.outside();
     let own = file(&wheels, 0, 5 * TICK_NS, Waker::noop());
     wheels.sleep(0, |until| {
@@ -225,4 +231,26 @@ fn a_sleeper_in_the_driver_is_interrupted_for_an_earlier_deadline_only() {
         earlier.cancel(&wheels);
     });
     own.cancel(&wheels);
+}
+
+#[test]
+fn each_group_sleeps_until_the_earliest_deadline_of_its_own_wheels() {
+    let wheels = Wheels::new(4, Groups::new(2));
+    let (_, waker) = counting();
+    let first = file(&wheels, 3, 7 * TICK_NS, &waker);
+    assert_eq!([0, 1].map(|group| wheels.earliest(group)), [u64::MAX, 7 * TICK_NS]);
+    let outside = file(&wheels, wheels.outside(), 9 * TICK_NS, &waker);
+    assert_eq!([0, 1].map(|group| wheels.earliest(group)), [9 * TICK_NS, 7 * TICK_NS]);
+    wheels.sleep(1, |until| {
+        assert_eq!(until, 7 * TICK_NS);
+        let earlier = file(&wheels, 1, 5 * TICK_NS, &waker);
+        assert_eq!(wheels.must_interrupt(1), Some(1));
+        let of_another = file(&wheels, 2, 3 * TICK_NS, &waker);
+        assert_eq!(wheels.must_interrupt(2), None, "nobody sleeps in the driver of its group");
+        [earlier, of_another].into_iter().for_each(|timer| timer.cancel(&wheels));
+    });
+    let mut wakers = Vec::new();
+    assert_eq!(wheels.fire_due_of(0, 8 * TICK_NS, FIRE_MAX, &mut wakers), 0);
+    assert_eq!(wheels.fire_due_of(1, 8 * TICK_NS, FIRE_MAX, &mut wakers), 1);
+    [first, outside].into_iter().for_each(|timer| timer.cancel(&wheels));
 }

@@ -43,7 +43,7 @@ transitions! {
     CLEAR_A_FLAG = "wake_one: clear_a_flag", "crates/protocol/src/idle.rs", "clear_a_flag", "flag.compare_exchange(true, false, Ordering::Acquire";
     PASS_A_FLAG = "wake_one: clear_a_flag: not this one", "crates/protocol/src/idle.rs", "clear_a_flag", "flag.load(Ordering::Relaxed)";
     UNCOUNT = "wake_one: count the woken one as not parked", "crates/protocol/src/idle.rs", "try_wake", "counts.fetch_sub(PARKED";
-    UNPARK = "wake_one: unpark", "crates/protocol/src/idle.rs", "try_wake", "unpark(place";
+    UNPARK = "wake_one: unpark", "crates/protocol/src/idle.rs", "try_wake", "unpark(self.groups.slot(";
     GIVE_BACK = "wake_one: give the claim back", "crates/protocol/src/idle.rs", "try_wake", "counts.fetch_sub(SEARCHING";
     LOOK_AGAIN = "wake_one: look again", "crates/protocol/src/idle.rs", "try_wake", "if !group.a_flag_is_set() || !needs_a_worker(index) {";
     TAKE_DRIVER = "try_take the driver token", "crates/protocol/src/driver_token.rs", "try_take", ".compare_exchange(false, true";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use protocol_loom::driver_token::{DriverToken, Turning};
 use protocol_loom::foreman_sleep::ForemanSleep;
+use protocol_loom::groups::Groups;
 use protocol_loom::idle::Idle;
 use protocol_loom::parker::Parker;
 use protocol_loom::seats::Seats;
@@ -83,7 +84,7 @@ struct Floor {
 impl Floor {
     fn new(workers: usize, groups: usize) -> Arc<Self> {
         Arc::new(Self {
-            idle: Idle::new(workers, groups),
+            idle: Idle::new(workers, Groups::new(groups)),
             token: DriverToken::new(),
             driver: Poll::new(),
             parkers: [Parker::new(), Parker::new()],
@@ -207,7 +208,7 @@ fn push_against_spinner(order: Order, outcomes: &Outcomes) {
 
 /// The queue is the stub's, so the deque gives no edge that crossbeam does not promise.
 fn own_push_against_park(order: Order, outcomes: &Outcomes) {
-    let shared = Arc::new((Idle::new(1, 1), Item::new()));
+    let shared = Arc::new((Idle::new(1, Groups::new(1)), Item::new()));
     let peer = Arc::clone(&shared);
     let (kept, stolen) = order.run2(
         move || {
@@ -279,7 +280,8 @@ fn two_takers_of_a_seat(order: Order, outcomes: &Outcomes) {
 }
 
 fn deep_sleep_against_block_on(order: Order, outcomes: &Outcomes) {
-    let shared = Arc::new((Idle::new(1, 1), Seats::new(1, 0..1), Parker::new(), ForemanSleep::new()));
+    let shared =
+        Arc::new((Idle::new(1, Groups::new(1)), Seats::new(1, 0..1), Parker::new(), ForemanSleep::new()));
     let caller = Arc::clone(&shared);
     let (slept, ()) = order.run2(
         move || {

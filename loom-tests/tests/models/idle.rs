@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use protocol_loom::groups::Groups;
 use protocol_loom::idle::Idle;
 use protocol_loom::parker::Parker;
 
@@ -116,7 +117,7 @@ impl Floor {
     fn new(workers: usize, groups: usize, items: usize) -> Arc<Self> {
         Arc::new(Self {
             groups,
-            idle: Idle::new(workers, groups),
+            idle: Idle::new(workers, Groups::new(groups)),
             parkers: (0..workers).map(|_| Parker::new()).collect(),
             items: (0..items).map(|_| Item::new()).collect(),
         })

@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use protocol_loom::flag::Flag;
 use protocol_loom::foreman_sleep::ForemanSleep;
+use protocol_loom::groups::Groups;
 use protocol_loom::idle::Idle;
 use protocol_loom::parker::Parker;
 use protocol_loom::roster::Roster;
@@ -81,7 +82,7 @@ pub const MODELS: &[Model] = &[
 ];
 
 fn closing_against_park(order: Order, outcomes: &Outcomes) {
-    let shared = Arc::new((Idle::new(1, 1), Parker::new(), Lifecycle::new()));
+    let shared = Arc::new((Idle::new(1, Groups::new(1)), Parker::new(), Lifecycle::new()));
     let closer = Arc::clone(&shared);
     order.run2(
         move || {
@@ -260,14 +261,14 @@ fn closing_against_root(order: Order, outcomes: &Outcomes) {
 }
 
 fn sleep_against_leaving(order: Order, outcomes: &Outcomes) {
-    let shared = Arc::new((Idle::new(1, 1), Parker::new(), ForemanSleep::new()));
+    let shared = Arc::new((Idle::new(1, Groups::new(1)), Parker::new(), ForemanSleep::new()));
     let worker = Arc::clone(&shared);
     let (slept, ()) = order.run2(move || deep_sleep(&shared, 1), move || leave_park(&worker, 0));
     outcomes.saw(if slept { "woken" } else { "awake" });
 }
 
 fn sleep_against_two(order: Order, outcomes: &Outcomes) {
-    let shared = Arc::new((Idle::new(2, 1), Parker::new(), ForemanSleep::new()));
+    let shared = Arc::new((Idle::new(2, Groups::new(1)), Parker::new(), ForemanSleep::new()));
     let (first, second) = (Arc::clone(&shared), Arc::clone(&shared));
     let (slept, (), ()) = order.run3(
         move || deep_sleep(&shared, 2),

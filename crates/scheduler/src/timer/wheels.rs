@@ -4,6 +4,7 @@ use std::fmt;
 use std::task::Waker;
 
 use shopfloor_protocol::alarm::{Alarm, NONE};
+use shopfloor_protocol::groups::Groups;
 use shopfloor_protocol::shared_wheel::{DeadlineQueue, FiledTimer, SharedWheel, TimerState};
 use shopfloor_protocol::sync::CachePadded;
 
@@ -17,11 +18,12 @@ pub const FIRE_MAX: usize = 256;
 /// The same by a worker whose queue is as long as that already.
 pub const FIRE_MAX_IN_CROWD: usize = 8;
 
-/// All wheels of a runtime, and the alarms of those who sleep in its drivers. The wheel of slot `s` is of group
-/// `s % groups`, the outside one of group 0.
+/// All wheels of a runtime, and the alarms of those who sleep in its drivers. The wheel of a slot is
+/// of its group, the outside one of group 0.
 pub struct Wheels {
     /// One per slot, then the outside one.
     wheels: Box<[CachePadded<SharedWheel<Wheel<Waker>>>]>,
+    groups: Groups,
     /// One per group.
     alarms: Box<[CachePadded<Alarm>]>,
 }
@@ -38,11 +40,15 @@ pub struct Timer {
 }
 
 impl Wheels {
-    /// The wheels of a runtime with `slot_count` slots: so many, and the outside one; of so many groups.
-    pub fn new(slot_count: usize, groups: usize) -> Self {
+    /// The wheels of a runtime with `slot_count` slots: so many, and the outside one.
+    pub fn new(slot_count: usize, groups: Groups) -> Self {
         let wheel = |_| CachePadded::new(SharedWheel::new(Wheel::new()));
         let alarm = |_| CachePadded::new(Alarm::new());
-        Self { wheels: (0..=slot_count).map(wheel).collect(), alarms: (0..groups).map(alarm).collect() }
+        Self {
+            wheels: (0..=slot_count).map(wheel).collect(),
+            groups,
+            alarms: (0..groups.count()).map(alarm).collect(),
+        }
     }
 
     /// The index of the outside wheel, which is the number of slots.
@@ -51,13 +57,12 @@ impl Wheels {
     }
 
     fn group_of(&self, wheel: usize) -> usize {
-        if wheel == self.outside() { 0 } else { wheel % self.alarms.len() }
+        if wheel == self.outside() { 0 } else { self.groups.of(wheel) }
     }
 
     /// The indices of the group's wheels.
     fn of_group(&self, group: usize) -> impl Iterator<Item = usize> {
-        let of_slots = (group..self.outside()).step_by(self.alarms.len());
-        of_slots.chain((group == 0).then(|| self.outside()))
+        self.groups.slots(group, self.outside()).chain((group == 0).then(|| self.outside()))
     }
 
     /// Files a timer in the caller's own wheel. It wakes `waker` once when `deadline` (nanoseconds on the
