@@ -1,6 +1,6 @@
-//! The sleeper in the driver wakes for the earliest timer of everybody.
+//! The sleeper in the driver wakes for the earliest timer of everybody in its group.
 //!
-//! Whoever blocks in the driver sleeps until the minimum over the deadlines that all wheels have
+//! Whoever blocks in the driver sleeps until the minimum over the deadlines that all wheels of the group have
 //! published. One who then publishes an earlier deadline and will not look after it itself (a thread that
 //! is no worker; a worker that is about to park, retire or block) must interrupt that sleep. This module is
 //! the handshake between the two.

@@ -33,7 +33,7 @@
 //! past it, by I1. Nobody is woken for the driver of another group.
 //!
 //! # Orderings
-//! The edges that publish a task are in the queues. Here are two Dekker pairs:
+//! The edges that publish a task are in the queues. Here are three Dekker pairs:
 //! | pair | one side | other side | fails without |
 //! |---|---|---|---|
 //! | I1 | `push`: push, fence, read the counts | `park`: announce, fence, look at the queues | either fence: both miss, the task sleeps |
@@ -46,7 +46,8 @@
 //! itself), it gives the claim back, fences, and looks at the queues again: a pusher that relied on it has
 //! pushed before that fence (else it would have read the count without the claim), so its item is seen. It
 //! tries again only if a flag is set by then: a worker whose flag it still misses fences after it, and looks;
-//! to wait for that flag would be to spin until that worker runs.
+//! to wait for that flag would be to spin until that worker runs. If there is none it asks all other groups, also those that
+//! it has asked before, since who relied on it has asked no others.
 //! A worker counts itself as parked before it sets its flag, so that the count never falls below zero; a
 //! waker that reads the count but not yet the flag fenced before that worker did, so that worker's look sees
 //! the item.
@@ -104,9 +105,12 @@ pub enum Outlook {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wake {
     Woken,
-    /// One who searches will see what there is.
-    Searched,
+    /// One who searches will see what there is, or there is nothing left.
+    Served,
+    /// Nobody is parked here.
     Nobody,
+    /// Neither is any more; but others have relied on this try meanwhile, and did not ask further.
+    GaveUp,
 }
 
 fn parked(counts: u32) -> u32 {
@@ -151,12 +155,12 @@ impl Idle {
         (first..self.groups.count()).chain(0..first)
     }
 
-    /// Worker of `group`. May it look for work elsewhere? At most half of the group's `active` workers do at a time.
+    /// Worker of `group`. May it look for work elsewhere? At most half of the group's `workers` do at a time.
     #[must_use]
-    pub fn start_searching(&self, group: usize, active: usize) -> bool {
+    pub fn start_searching(&self, group: usize, workers: usize) -> bool {
         let Group { counts, .. } = self.group(group);
         // ordering: Relaxed: a limit that may be missed by a few.
-        if 2 * searching(counts.load(Ordering::Relaxed)) as usize >= active.max(1) {
+        if 2 * searching(counts.load(Ordering::Relaxed)) as usize >= workers.max(1) {
             return false;
         }
         // ordering: Relaxed: whoever relies on this searcher reads it after the fence of I2.
@@ -250,23 +254,32 @@ impl Idle {
         needs_a_worker: impl Fn(usize) -> bool,
         unpark: impl Fn(usize),
     ) -> bool {
-        let woken =
-            self.round(first).find_map(|group| match self.try_wake(group, &needs_a_worker, &unpark) {
-                Wake::Woken => Some(true),
-                Wake::Searched => Some(false),
-                Wake::Nobody => None,
-            });
-        woken.unwrap_or(false)
+        self.ask(first, self.groups.count(), &needs_a_worker, &unpark)
     }
 
     /// As [`wake_one`](Self::wake_one), of this group only.
-    pub fn wake_one_of(
+    pub fn wake_one_of(&self, group: usize, needs_a_worker: impl Fn(usize) -> bool, unpark: impl Fn(usize)) {
+        self.ask(group, 1, &needs_a_worker, &unpark);
+    }
+
+    /// Asks so many groups, from one on, until it wakes somebody or need not. Whether it woke one.
+    fn ask(
         &self,
-        group: usize,
-        needs_a_worker: impl Fn(usize) -> bool,
-        unpark: impl Fn(usize),
+        mut group: usize,
+        mut left: usize,
+        needs_a_worker: &impl Fn(usize) -> bool,
+        unpark: &impl Fn(usize),
     ) -> bool {
-        self.try_wake(group, &needs_a_worker, &unpark) == Wake::Woken
+        while left > 0 {
+            left = match self.try_wake(group, needs_a_worker, unpark) {
+                Wake::Woken => return true,
+                Wake::Served => return false,
+                Wake::Nobody => left - 1,
+                Wake::GaveUp => self.groups.count() - 1,
+            };
+            group = if group + 1 < self.groups.count() { group + 1 } else { 0 };
+        }
+        false
     }
 
     fn try_wake(
@@ -289,8 +302,11 @@ impl Idle {
             // ordering: Relaxed: the fence of I2 follows.
             group.counts.fetch_sub(SEARCHING, Ordering::Relaxed);
             fence(Ordering::SeqCst); // I2
-            if !group.a_flag_is_set() || !needs_a_worker(index) {
-                return Wake::Nobody;
+            if !needs_a_worker(index) {
+                return Wake::Served;
+            }
+            if !group.a_flag_is_set() {
+                return Wake::GaveUp;
             }
         }
     }
@@ -339,7 +355,7 @@ impl Group {
         loop {
             match outlook(counts) {
                 Outlook::AllActive => return Err(Wake::Nobody),
-                Outlook::Searched => return Err(Wake::Searched),
+                Outlook::Searched => return Err(Wake::Served),
                 Outlook::Wakeable => {}
             }
             // ordering: Relaxed: counts only.

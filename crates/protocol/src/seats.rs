@@ -62,6 +62,11 @@ impl Seats {
         Self { wanted, state: Mutex::new(state), surplus: Word::new(0) }
     }
 
+    /// How many of the slots are to be run.
+    pub fn wanted(&self) -> usize {
+        self.wanted
+    }
+
     /// Any thread that would run a slot. `None` if enough make progress, or none is free.
     #[must_use]
     pub fn take_if_short(&self) -> Option<usize> {

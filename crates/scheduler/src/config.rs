@@ -47,7 +47,8 @@ pub struct Config {
     pub flavor: Flavor,
     /// Worker threads, at least one; 1 for [`Flavor::CurrentThread`].
     pub workers: usize,
-    /// Slots for stand-in workers, beyond `workers`; 0 turns them off.
+    /// Slots for stand-in workers, beyond `workers`; 0 turns them off. They are dealt to the groups of workers in turn, at least
+    /// one to each if there are any.
     pub stand_ins: usize,
     /// Names each worker thread.
     pub thread_name: NameHook,

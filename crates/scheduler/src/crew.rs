@@ -64,7 +64,7 @@ pub(crate) fn leave(floor: &Floor, seat: Seated) {
     vacate(floor, seat);
 }
 
-/// Moves the tasks of a slot to the injector and the slot to the free ones. Its timers stay: others fire them. The
+/// Moves the tasks of a slot to the injector and the slot to the free ones. Its timers stay: others of its group fire them. The
 /// caller no longer counts as searching, and may have been the one who turned the driver.
 fn vacate(floor: &Floor, seat: Seated) {
     let slot = seat.slot;
@@ -112,7 +112,7 @@ fn leaves(worker: &Worker, moment: Moment) -> bool {
 #[cold]
 fn sits_down_again(worker: &Worker) -> bool {
     let floor = &worker.floor;
-    let Some(seat) = (0..floor.groups.len()).find_map(|group| take_seat(floor, group)) else { return false };
+    let Some(seat) = worker.groups().find_map(|group| take_seat(floor, group)) else { return false };
     worker.sit_down(seat);
     true
 }

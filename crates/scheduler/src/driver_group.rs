@@ -9,6 +9,7 @@
 //! Which slot is in which group is said by [`Groups`]. How many events a driver delivers is shown by docs/SIMULATION.md.
 
 use crate::driver::Driver;
+use shopfloor_protocol::cells::Word;
 use shopfloor_protocol::driver_token::DriverToken;
 use shopfloor_protocol::groups::Groups;
 use shopfloor_protocol::seats::Seats;
@@ -18,8 +19,10 @@ pub(crate) struct DriverGroup {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) driver_token: DriverToken,
     pub(crate) seats: Seats,
-    /// How many of its slots are to be run.
-    pub(crate) workers: usize,
+    /// Slots beyond those that are to be run.
+    pub(crate) stand_ins: usize,
+    /// The code of the last error of its driver that was reported, for display.
+    pub(crate) last_error: Word,
 }
 
 impl DriverGroup {
@@ -31,8 +34,9 @@ impl DriverGroup {
         slots: usize,
         driver: Arc<dyn Driver>,
     ) -> Self {
-        let workers = groups.slots(index, workers).len();
-        let seats = Seats::new(workers, groups.slots(index, slots));
-        Self { driver, driver_token: DriverToken::new(), seats, workers }
+        let (wanted, slots) = (groups.slots(index, workers).len(), groups.slots(index, slots));
+        let stand_ins = slots.len() - wanted;
+        let seats = Seats::new(wanted, slots);
+        Self { driver, driver_token: DriverToken::new(), seats, stand_ins, last_error: Word::new(0) }
     }
 }

@@ -32,10 +32,10 @@ pub(crate) struct Floor {
     pub(crate) injector: Injector<Notified>,
     pub(crate) idle: Idle,
     pub(crate) groups: Box<[CachePadded<DriverGroup>]>,
-    /// Which group gets the next source of events, and which is asked first by a push to the injector. Not one turn for both: a
+    /// Which group gets the next source of events, and which is asked first by a push to the injector. Not one for both: a
     /// thread that accepts and spawns in turn would give all sources to the same.
-    pub(crate) source_turn: RoundRobin,
-    push_turn: RoundRobin,
+    pub(crate) source_rotation: CachePadded<RoundRobin>,
+    push_rotation: CachePadded<RoundRobin>,
     /// Current-thread: which thread runs the one slot.
     pub(crate) driving_role: DrivingRole,
     /// Ids of tasks in a poll whose slot was given away by `block_in_place`, for display.
@@ -74,8 +74,8 @@ impl Floor {
         Arc::new_cyclic(|floor| Self {
             slots: (0..slots).map(|slot| CachePadded::new(Slot::new(groups.of(slot)))).collect(),
             groups: drivers.into_iter().enumerate().map(|driver| CachePadded::new(group(driver))).collect(),
-            source_turn: RoundRobin::new(),
-            push_turn: RoundRobin::new(),
+            source_rotation: CachePadded::new(RoundRobin::new()),
+            push_rotation: CachePadded::new(RoundRobin::new()),
             outside: TaskList::new(CellList::new()),
             injector: Injector::new(),
             idle: Idle::new(slots, groups),
@@ -161,7 +161,7 @@ impl Floor {
 
     /// Puts a task where every worker finds it, and wakes one if nobody is looking.
     pub(crate) fn inject(&self, task: Notified) {
-        let first = self.push_turn.next(self.groups.len());
+        let first = self.push_rotation.next(self.groups.len());
         let push = || self.injector.push(task);
         self.idle.push(first, push, |group| self.needs_a_worker(group), |slot| self.unpark(slot));
     }

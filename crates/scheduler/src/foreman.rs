@@ -19,13 +19,15 @@
 use crate::config::Flavor;
 use crate::contain::contain;
 use crate::crew;
+use crate::driver_group::DriverGroup;
 use crate::floor::Floor;
 use crate::os::{Instant, thread};
 use crate::slot::USER_CODE;
-use shopfloor_protocol::cells::{Counter, Word};
+use shopfloor_protocol::cells::Counter;
 use shopfloor_protocol::foreman_sleep::ForemanSleep;
 use shopfloor_protocol::parker::Parker;
 use shopfloor_protocol::shutdown::RuntimePhase;
+use shopfloor_protocol::sync::CachePadded;
 use shopfloor_task::Id;
 use std::io;
 use std::sync::Arc;
@@ -52,7 +54,6 @@ pub(crate) struct Foreman {
     pub(crate) stand_ins_missing: Counter,
     /// Turns of the driver that failed.
     driver_errors: Counter,
-    last_driver_error: Word,
 }
 
 /// What the foreman remembers of a slot from tick to tick.
@@ -74,7 +75,6 @@ impl Foreman {
             stand_ins: Counter::new(),
             stand_ins_missing: Counter::new(),
             driver_errors: Counter::new(),
-            last_driver_error: Word::new(0),
         }
     }
 
@@ -88,12 +88,12 @@ impl Foreman {
         self.parker.unpark(|| {});
     }
 
-    /// A turn of the driver failed: said once for each kind of error in a row, counted each time.
-    pub(crate) fn driver_failed(&self, error: io::Error) {
+    /// A turn of the group's driver failed: said once for each kind of error in a row, counted each time.
+    pub(crate) fn driver_failed(&self, group: &DriverGroup, error: io::Error) {
         self.driver_errors.add(1);
         let code = u64::from(error.raw_os_error().unwrap_or(-1).cast_unsigned());
-        if self.last_driver_error.get() != code {
-            self.last_driver_error.set(code);
+        if group.last_error.get() != code {
+            group.last_error.set(code);
             contain("a tracing subscriber", || tracing::error!(%error, "a turn of the I/O driver failed"));
         }
         // It may fail again at once: not a busy loop.
@@ -121,12 +121,14 @@ pub(crate) fn run(floor: &Arc<Floor>) {
     }
 }
 
-/// On a multi-thread runtime not while no thread runs any slot, because none could be started: nobody would wake the
-/// foreman to try again.
+/// On a multi-thread runtime not while no thread runs any slot of a group, because none could be started: nobody would wake
+/// the foreman to try again.
 fn all_parked(floor: &Floor) -> bool {
     let at_least = usize::from(floor.config.flavor == Flavor::MultiThread);
-    let seated: usize = floor.groups.iter().map(|group| group.seats.seated()).sum();
-    floor.idle.parked() >= seated.max(at_least)
+    let is_parked = |(index, group): (usize, &CachePadded<DriverGroup>)| {
+        floor.idle.parked_of(index) >= group.seats.seated().max(at_least)
+    };
+    floor.groups.iter().enumerate().all(is_parked)
 }
 
 fn look(floor: &Arc<Floor>, watched: &mut [Watched], is_short: &mut [bool]) {
@@ -181,8 +183,10 @@ fn start_stand_in(floor: &Arc<Floor>, group: usize, was_missing: bool) -> bool {
     };
     floor.foreman.stand_ins_missing.add(1);
     if !was_missing {
-        let why = error
-            .map_or_else(|| format!("all {} are in use", floor.config.stand_ins), |error| error.to_string());
+        let why = error.map_or_else(
+            || format!("all {} are in use", floor.groups[group].stand_ins),
+            |error| error.to_string(),
+        );
         contain("a tracing subscriber", || {
             tracing::error!(why, "no stand-in worker to be had; stuck polls slow the others down");
         });

@@ -116,7 +116,13 @@ impl Handle {
     #[doc(hidden)]
     #[track_caller]
     pub fn current_nearby() -> Arc<Self> {
-        context::current_nearby().unwrap_or_else(|| Arc::new(Self::current()))
+        Self::try_current_nearby().unwrap_or_else(|| Arc::new(Self::current()))
+    }
+
+    /// The same; `None` outside a runtime.
+    #[doc(hidden)]
+    pub fn try_current_nearby() -> Option<Arc<Self>> {
+        context::current_nearby().or_else(|| Self::try_current().ok().map(Arc::new))
     }
 
     /// Makes this the thread's runtime while the guard lives, for `spawn`, timers and sockets.
@@ -185,18 +191,19 @@ impl Handle {
 
     /// The driver for a new source of events, if it is a `D`. Where there are several, they take turns.
     #[doc(hidden)]
-    pub fn driver<D: Driver>(&self) -> Option<Arc<D>> {
+    pub fn next_driver<D: Driver>(&self) -> Option<Arc<D>> {
         let groups = &self.floor.groups;
-        let driver = &groups[self.floor.source_turn.next(groups.len())].driver;
+        let driver = &groups[self.floor.source_rotation.next(groups.len())].driver;
         let driver: Arc<dyn Any + Send + Sync> = Arc::clone(driver) as _;
         driver.downcast().ok()
     }
 
-    /// Whether it has a driver for which `is_it` holds.
+    /// Whether it has several drivers, and `is_it` holds for one of them.
     #[doc(hidden)]
-    pub fn has_driver<D: Driver>(&self, is_it: impl Fn(&D) -> bool) -> bool {
-        let mut drivers = self.floor.groups.iter().map(|group| &*group.driver as &dyn Any);
-        drivers.any(|driver| driver.downcast_ref().is_some_and(&is_it))
+    pub fn is_one_of_several_drivers<D: Driver>(&self, is_it: impl Fn(&D) -> bool) -> bool {
+        let groups = &self.floor.groups;
+        let mut drivers = groups.iter().map(|group| &*group.driver as &dyn Any);
+        groups.len() > 1 && drivers.any(|driver| driver.downcast_ref().is_some_and(&is_it))
     }
 
     /// The wheels that hold this runtime's timers.

@@ -57,7 +57,7 @@ impl Scheduler {
     /// # Panics
     /// If `config` asks for no worker, or, on a current-thread runtime, for more than one; if there is no driver, or more
     /// of them than workers.
-    pub fn start(config: Config, drivers: Vec<Arc<dyn Driver>>) -> io::Result<Self> {
+    pub fn start(mut config: Config, drivers: Vec<Arc<dyn Driver>>) -> io::Result<Self> {
         assert!(config.workers > 0, "a runtime needs a worker");
         assert!(
             (1..=config.workers).contains(&drivers.len()),
@@ -68,6 +68,9 @@ impl Scheduler {
             flavor == Flavor::MultiThread || config.workers == 1,
             "a current-thread runtime has one worker"
         );
+        if config.stand_ins > 0 {
+            config.stand_ins = config.stand_ins.max(drivers.len());
+        }
         let floor = Floor::new(config, drivers);
         let mut runtime = Self { handle: Handle { floor }, foreman: None };
         runtime.start_threads()?;

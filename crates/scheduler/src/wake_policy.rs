@@ -235,6 +235,22 @@ mod tests {
     }
 
     #[test]
+    fn a_push_from_outside_wakes_the_one_group_that_sleeps_whichever_is_asked_first() {
+        let floor =
+            Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver), Arc::new(NoDriver)]);
+        let handle = Handle { floor: Arc::clone(&floor) };
+        for _ in 0..2 {
+            // Nobody of group 0 parks or searches.
+            assert!(floor.idle.park(1, false, || false, || drop(handle.spawn(async {}))), "nobody wakes it");
+            floor.stop_searching(1);
+            assert!(floor.slots[1].parker.take_token());
+            let task = floor.injector.steal().success().expect("no worker has taken it");
+            assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
+        }
+        close(&floor);
+    }
+
+    #[test]
     fn the_cost_of_a_wake_follows_what_is_measured_and_nothing_absurd() {
         let policy = WakePolicy::new();
         for absurd in [0, 40, 999, 50_001, u64::MAX] {

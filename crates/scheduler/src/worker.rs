@@ -120,7 +120,13 @@ impl Worker {
         self.floor.slots.get(self.slot()?).map(|slot| &**slot)
     }
 
-    fn driver_group(&self) -> &DriverGroup {
+    /// All groups, from its own on.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = usize> {
+        let own = self.group.get();
+        (own..self.floor.groups.len()).chain(0..own)
+    }
+
+    pub(crate) fn driver_group(&self) -> &DriverGroup {
         &self.floor.groups[self.group.get()]
     }
 
@@ -250,8 +256,8 @@ impl Worker {
     #[cold]
     fn search(&self) -> Option<Notified> {
         if !self.is_searching.get() {
-            let half_of = self.driver_group().workers;
-            if !self.floor.idle.start_searching(self.group.get(), half_of) {
+            let workers = self.driver_group().seats.wanted();
+            if !self.floor.idle.start_searching(self.group.get(), workers) {
                 return None;
             }
             self.is_searching.set(true);

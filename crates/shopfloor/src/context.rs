@@ -33,16 +33,15 @@ pub(crate) fn current_driver() -> Arc<Driver> {
 /// The driver for a connection that was accepted by a listener on this one: of the same runtime, if it is the current
 /// one; else the same.
 pub(crate) fn driver_beside(listener: &Arc<Driver>) -> Arc<Driver> {
-    match Handle::try_current() {
-        Ok(handle) if handle.has_driver::<IoDriver>(|driver| Arc::ptr_eq(&driver.0, listener)) => {
-            driver_of(&handle)
-        }
+    let is_it = |driver: &IoDriver| Arc::ptr_eq(&driver.0, listener);
+    match Handle::try_current_nearby() {
+        Some(handle) if handle.is_one_of_several_drivers(is_it) => driver_of(&handle),
         _ => Arc::clone(listener),
     }
 }
 
 fn driver_of(handle: &Handle) -> Arc<Driver> {
-    let driver = handle.driver::<IoDriver>().expect("the runtimes of this crate do I/O");
+    let driver = handle.next_driver::<IoDriver>().expect("the runtimes of this crate do I/O");
     Arc::clone(&driver.0)
 }
 

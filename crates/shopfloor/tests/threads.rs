@@ -7,7 +7,7 @@ mod child;
 
 use child::in_a_child;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shopfloor::runtime::{Builder, Runtime};
+use shopfloor::runtime::{Builder, Handle, Runtime};
 use shopfloor::task::{JoinHandle, block_in_place};
 use shopfloor::time::{Duration, Instant, sleep};
 use std::fs;
@@ -222,6 +222,42 @@ fn block_in_place_that_waits_for_a_task_ends_when_there_are_threads_again() {
         allow_threads(1);
         assert_eq!(runtime.block_on(task).expect("no panic"), Ok(7));
         is_alive(&runtime);
+    });
+}
+
+/// The groups are asked in turn for what is spawned outside.
+fn gets_a_thread_for_a_group_without(spawned_before: usize) {
+    let runtime = multi_thread(2).io_drivers(2).build().expect("threads start");
+    for _ in 0..spawned_before {
+        runtime.block_on(runtime.spawn(async {})).expect("no panic");
+    }
+    allow_threads(0);
+    let (let_go, wait) = mpsc::channel::<()>();
+    let task = runtime.spawn(async move {
+        block_in_place(|| {
+            wait.recv().expect_err("nothing is sent");
+            // The timers of a thread without a slot are the first group's.
+            Handle::current().block_on(sleep(Duration::from_millis(1)));
+        });
+    });
+    wait_until(|| runtime.handle().metrics().stand_ins_missing >= MANY_TICKS);
+    allow_threads(1);
+    drop(let_go);
+    runtime.block_on(task).expect("no panic");
+    is_alive(&runtime);
+}
+
+#[test]
+fn the_first_group_gets_a_thread_when_there_are_threads_again() {
+    alone("the_first_group_gets_a_thread_when_there_are_threads_again", || {
+        gets_a_thread_for_a_group_without(0);
+    });
+}
+
+#[test]
+fn the_second_group_gets_a_thread_when_there_are_threads_again() {
+    alone("the_second_group_gets_a_thread_when_there_are_threads_again", || {
+        gets_a_thread_for_a_group_without(1);
     });
 }
 

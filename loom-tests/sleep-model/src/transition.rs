@@ -45,7 +45,7 @@ transitions! {
     UNCOUNT = "wake_one: count the woken one as not parked", "crates/protocol/src/idle.rs", "try_wake", "counts.fetch_sub(PARKED";
     UNPARK = "wake_one: unpark", "crates/protocol/src/idle.rs", "try_wake", "unpark(self.groups.slot(";
     GIVE_BACK = "wake_one: give the claim back", "crates/protocol/src/idle.rs", "try_wake", "counts.fetch_sub(SEARCHING";
-    LOOK_AGAIN = "wake_one: look again", "crates/protocol/src/idle.rs", "try_wake", "if !group.a_flag_is_set() || !needs_a_worker(index) {";
+    LOOK_AGAIN = "wake_one: look again", "crates/protocol/src/idle.rs", "try_wake", "if !group.a_flag_is_set() {";
     TAKE_DRIVER = "try_take the driver token", "crates/protocol/src/driver_token.rs", "try_take", ".compare_exchange(false, true";
     NO_DRIVER = "the driver token is held", "crates/protocol/src/driver_token.rs", "try_take", "return None;";
     FREE_DRIVER = "drop of Turning", "crates/protocol/src/driver_token.rs", "drop", "self.0.held.store(false";

@@ -1,8 +1,8 @@
 //! Timers: one wheel per slot, and one for everybody who is no worker.
 //!
 //! A future files its timer in the wheel of the slot that polls it, under a lock that nobody else wants at
-//! that moment, and cancels it there, on whatever thread it is then. Whoever runs in the driver sleeps until the
-//! earliest deadline of all wheels ([`Wheels::sleep`]) and turns those that are due and whose owner has not
+//! that moment, and cancels it there, on whatever thread it is then. Whoever runs in the driver of a group sleeps until
+//! the earliest deadline of the group's wheels ([`Wheels::sleep`]) and turns those that are due and whose owner has not
 //! ([`Wheels::fire_due`]). The protocol between them, and its models, are
 //! [`shopfloor_protocol::shared_wheel`] and [`shopfloor_protocol::alarm`].
 //!

@@ -77,12 +77,14 @@ impl Worker {
 
     fn report_driver_error(&self) {
         if let Some(error) = self.driver_error.take() {
-            self.as_user_code(|| self.floor.foreman.driver_failed(error));
+            self.as_user_code(|| self.floor.foreman.driver_failed(self.driver_group(), error));
         }
     }
 
-    /// Runs code of the user's other than a poll, which may block: to the foreman this is a poll.
+    /// Runs code of the user's other than a poll, which may block: to the foreman this is a poll, and nobody relies on this
+    /// worker as on one who searches.
     pub(super) fn as_user_code(&self, code: impl FnOnce()) {
+        self.stop_searching();
         self.show_polling(USER_CODE);
         code();
         self.show_polling(0);

@@ -19,6 +19,7 @@ pub(crate) struct TestDriver {
 #[derive(Debug, Default)]
 struct DriverState {
     interrupted: bool,
+    shut_down: bool,
     /// The next sleep fails.
     fails: bool,
     wakers: Vec<Waker>,
@@ -39,6 +40,11 @@ impl TestDriver {
     pub(crate) fn fail(&self) {
         self.state.lock().fails = true;
         self.changed.notify_all();
+    }
+
+    /// Whether the runtime has said that it is gone.
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.state.lock().shut_down
     }
 
     /// Whether somebody sleeps here before the watchdog barks.
@@ -111,6 +117,8 @@ impl Driver for TestDriver {
     }
 
     fn shutdown(&self, wakers: &mut Vec<Waker>) {
-        wakers.append(&mut self.state.lock().wakers);
+        let mut state = self.state.lock();
+        state.shut_down = true;
+        wakers.append(&mut state.wakers);
     }
 }

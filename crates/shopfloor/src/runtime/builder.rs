@@ -60,7 +60,8 @@ impl Builder {
     }
 
     /// Threads that may come in for workers whose tasks do not return from their polls: as many as workers,
-    /// unless told otherwise; 0 for none.
+    /// unless told otherwise; 0 for none. If there are any, each group of workers (see [`io_drivers`](Self::io_drivers)) has
+    /// one at least: nobody else attends to its driver when all its workers are stuck.
     pub fn stand_in_threads(&mut self, count: usize) -> &mut Self {
         self.stand_ins = Some(count);
         self
@@ -196,8 +197,8 @@ impl Builder {
     /// than there are workers. One up to 16 workers and one for each 8 of more, unless told otherwise.
     ///
     /// A new socket goes to the drivers in turn, and its events wake its task in that group; tasks move between groups as they
-    /// do between workers. One driver delivers some three million events a second at most. Each costs a descriptor or
-    /// two, and a thread that sleeps in it while there is nothing to do.
+    /// do between workers. One driver delivers some three million events a second at most. Each costs some
+    /// descriptors, on Linux four, and a thread that sleeps in it while there is nothing to do.
     ///
     /// # Panics
     /// If `count` is 0.
