@@ -109,7 +109,7 @@ enum Wake {
     Served,
     /// Nobody is parked here.
     Nobody,
-    /// Neither is any more; but others have relied on this try meanwhile, and did not ask further.
+    /// The same; but others have relied on this try meanwhile, and did not ask further.
     GaveUp,
 }
 
@@ -289,9 +289,12 @@ impl Idle {
         unpark: &impl Fn(usize),
     ) -> Wake {
         let group = self.group(index);
+        let mut gave_back = false;
         loop {
-            if let Err(why) = group.claim() {
-                return why;
+            match group.claim() {
+                Outlook::Wakeable => {}
+                Outlook::Searched => return Wake::Served,
+                Outlook::AllActive => return if gave_back { Wake::GaveUp } else { Wake::Nobody },
             }
             if let Some(place) = group.clear_a_flag() {
                 // ordering: Relaxed: the count follows the flag.
@@ -302,6 +305,7 @@ impl Idle {
             // ordering: Relaxed: the fence of I2 follows.
             group.counts.fetch_sub(SEARCHING, Ordering::Relaxed);
             fence(Ordering::SeqCst); // I2
+            gave_back = true;
             if !needs_a_worker(index) {
                 return Wake::Served;
             }
@@ -348,16 +352,12 @@ impl Group {
         outlook(self.counts.load(Ordering::Relaxed))
     }
 
-    /// Takes the right, and the duty, to wake: counts one more searcher if there was none and somebody is parked.
-    fn claim(&self) -> Result<(), Wake> {
+    /// Takes the right, and the duty, to wake if that is possible: counts one more searcher if there was none and somebody
+    /// is parked.
+    fn claim(&self) -> Outlook {
         // ordering: Relaxed: the caller's fence orders this read after its push.
         let mut counts = self.counts.load(Ordering::Relaxed);
-        loop {
-            match outlook(counts) {
-                Outlook::AllActive => return Err(Wake::Nobody),
-                Outlook::Searched => return Err(Wake::Served),
-                Outlook::Wakeable => {}
-            }
+        while outlook(counts) == Outlook::Wakeable {
             // ordering: Relaxed: counts only.
             match self.counts.compare_exchange_weak(
                 counts,
@@ -365,10 +365,11 @@ impl Group {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Outlook::Wakeable,
                 Err(seen) => counts = seen,
             }
         }
+        outlook(counts)
     }
 
     fn a_flag_is_set(&self) -> bool {

@@ -6,7 +6,8 @@
 //! below zero no spin is made for a number of parks that doubles from [`PAUSE_MIN`] to [`PAUSE_MAX`] as long as the
 //! spin that ends each pause misses, too.
 //!
-//! A spin whose first round finds something counts neither way: a sleep would have found it as well. And a round
+//! A spin whose first round finds something counts neither way: a sleep would have found it as well. A later one that
+//! finds a timer due has missed: when that would be was known, and a sleep would have ended then. And a round
 //! that took longer than [`ROUND_MAX`] has missed whatever it found: this thread was off its core, so the one that made
 //! the event needs the core, and is better helped by sleep.
 //!
@@ -43,8 +44,10 @@ pub(crate) enum Round {
     Empty,
     /// Something has come from outside of the process.
     Event,
-    /// There is something to do that another thread or the clock has brought.
+    /// There is something to do that another thread has brought.
     Call,
+    /// A timer is due.
+    Timer,
 }
 
 /// How a whole spin ended.
@@ -145,6 +148,8 @@ fn rounds(
         match found {
             Round::Event => return (true, spun, Some(after - start)),
             Round::Call => return (true, spun, None),
+            Round::Timer if spun == Spun::Hit => return (true, Spun::Miss, None),
+            Round::Timer => return (true, spun, None),
             Round::Empty if after - start >= time => return (false, Spun::Miss, None),
             Round::Empty => {}
         }
@@ -183,6 +188,15 @@ mod tests {
     fn only_what_is_found_after_an_empty_round_is_a_hit() {
         assert_eq!(rounds(SPIN, clock(&[0, 1]), finds_in_round(1, Round::Call)), (true, Spun::AtOnce, None));
         assert_eq!(rounds(SPIN, clock(&[0, 1, 1]), finds_in_round(2, Round::Call)), (true, Spun::Hit, None));
+    }
+
+    #[test]
+    fn a_timer_that_becomes_due_during_a_spin_is_a_miss() {
+        assert_eq!(rounds(SPIN, clock(&[0, 1]), finds_in_round(1, Round::Timer)), (true, Spun::AtOnce, None));
+        assert_eq!(
+            rounds(SPIN, clock(&[0, 1, 1]), finds_in_round(2, Round::Timer)),
+            (true, Spun::Miss, None)
+        );
     }
 
     #[test]

@@ -39,7 +39,7 @@ transitions! {
     LOOK_AGAIN_AT_DRIVER = "wake_one: look again: nobody is in the driver", "crates/scheduler/src/floor.rs", "needs_a_worker", "self.has_work() || !self.groups[group].driver_token.is_held()";
     PUSH = "push", "crates/protocol/src/idle.rs", "push", "push();";
     CLAIM = "wake_one: claim", "crates/protocol/src/idle.rs", "claim", "counts + SEARCHING";
-    NO_CLAIM = "wake_one: nobody to wake", "crates/protocol/src/idle.rs", "claim", "Outlook::AllActive => return Err(Wake::Nobody)";
+    NO_CLAIM = "wake_one: nobody to wake", "crates/protocol/src/idle.rs", "claim", "while outlook(counts) == Outlook::Wakeable";
     CLEAR_A_FLAG = "wake_one: clear_a_flag", "crates/protocol/src/idle.rs", "clear_a_flag", "flag.compare_exchange(true, false, Ordering::Acquire";
     PASS_A_FLAG = "wake_one: clear_a_flag: not this one", "crates/protocol/src/idle.rs", "clear_a_flag", "flag.load(Ordering::Relaxed)";
     UNCOUNT = "wake_one: count the woken one as not parked", "crates/protocol/src/idle.rs", "try_wake", "counts.fetch_sub(PARKED";

@@ -90,6 +90,13 @@ pub const MODELS: &[Model] = &[
         body: |order, outcomes| searcher_hands_on(order, outcomes, 1),
     },
     Model {
+        name: "idle::who_gives_a_claim_back_asks_other_groups_for_those_who_relied_on_it",
+        property: "A push relies on a wake of one group only, whose worker leaves by itself: it, or another group, has the item.",
+        outcomes: &["taken", "taken, sleeper woken", "sleeper woken"],
+        preemption_bound: Some(3),
+        body: push_that_relies_on_a_wake_of_one_group,
+    },
+    Model {
         name: "idle::the_last_searcher_of_a_group_hands_on_to_another",
         property: "A push that relies on a searcher which found other work: it wakes the sleeper of another group.",
         outcomes: &["taken"],
@@ -306,6 +313,44 @@ fn push_against_one_of_two(order: Order, outcomes: &Outcomes, groups: usize) {
     assert_eq!(searching, woken, "who clears the flag wakes");
     if searching {
         floor.stop_searching(groups - 1);
+    }
+    floor.assert_nobody_is_counted();
+    outcomes.saw(match (taken, woken) {
+        (true, true) => "taken, sleeper woken",
+        (true, false) => "taken",
+        (false, true) => "sleeper woken",
+        (false, false) => panic!("the item is stranded"),
+    });
+}
+
+/// As `push_against_one_of_two`; the push and a wake that is for the second group begin there.
+fn push_that_relies_on_a_wake_of_one_group(order: Order, outcomes: &Outcomes) {
+    let floor = Floor::new(2, 2, 1);
+    let (worker, waker, submitter) = (Arc::clone(&floor), Arc::clone(&floor), Arc::clone(&floor));
+    let mut taken = false;
+    let searching = floor.idle.park(
+        0,
+        false,
+        || false,
+        || {
+            (taken, (), ()) = order.run3(
+                move || {
+                    let searching = worker.idle.park(1, false, || worker.has_work(), || {});
+                    let taken = worker.items[0].take();
+                    if searching {
+                        worker.stop_searching(1);
+                    }
+                    taken
+                },
+                move || waker.idle.wake_one_of(1, |_| waker.has_work(), |slot| waker.unpark(slot)),
+                move || submitter.push_from(1, 0),
+            );
+        },
+    );
+    let woken = floor.parkers[0].take_token();
+    assert_eq!(searching, woken, "who clears the flag wakes");
+    if searching {
+        floor.stop_searching(0);
     }
     floor.assert_nobody_is_counted();
     outcomes.saw(match (taken, woken) {

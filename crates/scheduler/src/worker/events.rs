@@ -154,8 +154,10 @@ impl Worker {
                 }
                 // The clock is read only if there is a timer.
                 let deadline = floor.timers.earliest(group);
-                let is_due = deadline != u64::MAX && deadline <= floor.clock.now();
-                if is_due || is_unparked() { Round::Call } else { Round::Empty }
+                if deadline != u64::MAX && deadline <= floor.clock.now() {
+                    return Round::Timer;
+                }
+                if is_unparked() { Round::Call } else { Round::Empty }
             })
         };
         let in_driver = || {
@@ -167,5 +169,51 @@ impl Worker {
         };
         let beside = || floor.show_timers(slot);
         floor.groups[group].driver_token.sleep(parker, spin, in_driver, beside);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Flavor};
+    use crate::context;
+    use crate::driver::Driver;
+    use crate::scheduler::Scheduler;
+    use std::io;
+    use std::sync::{Arc, mpsc};
+    use std::task::Waker;
+    use std::thread;
+    use std::time::Duration;
+
+    /// Nobody sleeps in it for long.
+    #[derive(Debug)]
+    struct RestlessDriver;
+
+    impl Driver for RestlessDriver {
+        fn turn(&self, _: Option<Duration>, _: &mut Vec<Waker>) -> io::Result<usize> {
+            thread::yield_now();
+            Ok(0)
+        }
+
+        fn interrupt(&self) {}
+
+        fn shutdown(&self, _: &mut Vec<Waker>) {}
+    }
+
+    #[test]
+    fn nobody_relies_on_a_worker_that_runs_code_of_the_users_as_on_one_who_searches() {
+        let mut config = Config::new(Flavor::MultiThread, 1);
+        let (tell, told) = mpsc::channel();
+        config.on_thread_park = Some(Arc::new(move || {
+            let worker = context::worker().expect("it is a worker that parks");
+            let nobody_searches = worker.floor.idle.start_searching(0, 1);
+            if nobody_searches {
+                worker.floor.stop_searching(0);
+            }
+            // The test listens once.
+            let _ = tell.send(nobody_searches);
+        }));
+        let runtime = Scheduler::start(config, vec![Arc::new(RestlessDriver)]).expect("threads start");
+        assert!(told.recv().expect("it parks"));
+        drop(runtime);
     }
 }
