@@ -287,15 +287,17 @@ fn two_pushes(order: Order, outcomes: &Outcomes, groups: usize) {
 }
 
 fn push_against_one_of_two(order: Order, outcomes: &Outcomes, groups: usize) {
-    let floor = Floor::new(2, groups, 1);
+    let floor = Floor::new(2 * groups, groups, 1);
+    let sleeper = 2 * groups - 1;
     let (worker, submitter) = (Arc::clone(&floor), Arc::clone(&floor));
     let mut taken = false;
     // The sleeper is asleep all the time: here its sleep consists of what the others do.
     let searching = floor.idle.park(
-        1,
+        sleeper,
         false,
         || false,
         || {
+            assert!(floor.idle.could_wake(0));
             (taken, ()) = order.run2(
                 move || {
                     let searching = worker.idle.park(0, false, || worker.has_work(), || {});
@@ -309,7 +311,7 @@ fn push_against_one_of_two(order: Order, outcomes: &Outcomes, groups: usize) {
             );
         },
     );
-    let woken = floor.parkers[1].take_token();
+    let woken = floor.parkers[sleeper].take_token();
     assert_eq!(searching, woken, "who clears the flag wakes");
     if searching {
         floor.stop_searching(groups - 1);
