@@ -275,7 +275,8 @@ impl Idle {
                 Wake::Woken => return true,
                 Wake::Served => return false,
                 Wake::Nobody => left - 1,
-                Wake::GaveUp => self.groups.count() - 1,
+                Wake::GaveUp if self.groups.count() > 1 && needs_a_worker(group) => self.groups.count() - 1,
+                Wake::GaveUp => return false,
             };
             group = if group + 1 < self.groups.count() { group + 1 } else { 0 };
         }
@@ -306,11 +307,11 @@ impl Idle {
             group.counts.fetch_sub(SEARCHING, Ordering::Relaxed);
             fence(Ordering::SeqCst); // I2
             gave_back = true;
-            if !needs_a_worker(index) {
-                return Wake::Served;
-            }
             if !group.a_flag_is_set() {
                 return Wake::GaveUp;
+            }
+            if !needs_a_worker(index) {
+                return Wake::Served;
             }
         }
     }
