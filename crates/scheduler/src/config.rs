@@ -31,6 +31,10 @@ pub const fn driver_count(workers: usize) -> usize {
     if workers <= SINGLE_GROUP_MAX { 1 } else { workers.div_ceil(GROUP_WORKERS) }
 }
 
+/// Rounds of a busy loop for which a worker that has drained the injector waits for more before it searches: less than a
+/// microsecond.
+pub const INJECTOR_PAUSES: u32 = 64;
+
 /// Who runs the tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavor {

@@ -10,7 +10,7 @@
 
 mod events;
 
-use crate::config::{INJECTOR_BATCH, LIFO_STREAK_MAX};
+use crate::config::{INJECTOR_BATCH, INJECTOR_PAUSES, LIFO_STREAK_MAX};
 use crate::context;
 use crate::coop;
 use crate::driver_group::DriverGroup;
@@ -23,6 +23,7 @@ use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_protocol::sync::{LocalQueue, Steal};
 use shopfloor_task::{Id, Notified, Ran};
 use std::cell::{Cell, RefCell};
+use std::hint::spin_loop;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub(crate) struct Worker {
     driver_looked_at: Cell<u64>,
     lifo_streak: Cell<u32>,
     is_searching: Cell<bool>,
+    /// How often it has taken from the injector since it last searched.
+    injected: Cell<u32>,
     /// What is scheduled now is woken by a completion.
     joining: Cell<bool>,
     /// What is scheduled now comes from a turn of the driver or the wheels.
@@ -100,6 +103,7 @@ impl Worker {
             looked_at,
             lifo_streak: Cell::new(0),
             is_searching: Cell::new(false),
+            injected: Cell::new(0),
             joining: Cell::new(false),
             batching: Cell::new(false),
             wakers: Cell::new(Vec::new()),
@@ -249,12 +253,28 @@ impl Worker {
             return None;
         }
         let share = (injector.len() / self.floor.config.workers + 1).min(INJECTOR_BATCH);
+        self.injected.set(self.injected.get().saturating_add(1));
         retry(|| injector.steal_batch_with_limit_and_pop(queue, share))
+    }
+
+    /// Who has spawned several tasks from outside does so again in a moment. To chase each of them costs both more than to
+    /// wait for a few.
+    fn wait_for_injected(&self) -> Option<Notified> {
+        if self.injected.replace(0) < 2 {
+            return None;
+        }
+        (0..INJECTOR_PAUSES).for_each(|_| spin_loop());
+        self.seated(|_, queue| self.take_injected(queue))?
     }
 
     /// Looks elsewhere, unless enough others do.
     #[cold]
     fn search(&self) -> Option<Notified> {
+        let injected = self.wait_for_injected();
+        if injected.is_some() {
+            self.stop_searching();
+            return injected;
+        }
         if !self.is_searching.get() {
             let workers = self.driver_group().seats.wanted();
             if !self.floor.idle.start_searching(self.group.get(), workers) {
