@@ -3,7 +3,7 @@
 //! # Checked by
 //! Its unit test, and every model with groups.
 
-use std::iter::StepBy;
+use std::iter::{Chain, StepBy};
 use std::ops::Range;
 
 /// So many groups. Slots are dealt to them in turn, so that workers and their stand-ins are spread alike.
@@ -21,6 +21,16 @@ impl Groups {
     /// How many there are.
     pub fn count(self) -> usize {
         self.0
+    }
+
+    /// All groups, from one on.
+    pub fn round(self, first: usize) -> Chain<Range<usize>, Range<usize>> {
+        (first..self.0).chain(0..first)
+    }
+
+    /// The next one in the round.
+    pub fn after(self, group: usize) -> usize {
+        if group + 1 < self.0 { group + 1 } else { 0 }
     }
 
     /// The group of a slot.
@@ -58,5 +68,7 @@ mod tests {
         }
         let sizes: Vec<_> = (0..3).map(|group| groups.slots(group, 8).len()).collect();
         assert_eq!(sizes, [3, 3, 2]);
+        assert_eq!(groups.round(1).collect::<Vec<_>>(), [1, 2, 0]);
+        assert_eq!([0, 1, 2].map(|group| groups.after(group)), [1, 2, 0]);
     }
 }

@@ -150,11 +150,6 @@ impl Idle {
         index.checked_sub(1).map_or(&self.first, |other| &self.others[other])
     }
 
-    /// From `first` on.
-    fn round(&self, first: usize) -> impl Iterator<Item = usize> {
-        (first..self.groups.count()).chain(0..first)
-    }
-
     /// Worker of `group`. May it look for work elsewhere? At most half of the group's `workers` do at a time.
     #[must_use]
     pub fn start_searching(&self, group: usize, workers: usize) -> bool {
@@ -278,7 +273,7 @@ impl Idle {
                 Wake::GaveUp if self.groups.count() > 1 && needs_a_worker(group) => self.groups.count() - 1,
                 Wake::GaveUp => return false,
             };
-            group = if group + 1 < self.groups.count() { group + 1 } else { 0 };
+            group = self.groups.after(group);
         }
         false
     }
@@ -330,7 +325,7 @@ impl Idle {
     }
 
     fn outlook_of_groups(&self, first: usize) -> Outlook {
-        let mut outlooks = self.round(first).map(|group| self.group(group).outlook());
+        let mut outlooks = self.groups.round(first).map(|group| self.group(group).outlook());
         outlooks.find(|outlook| *outlook != Outlook::AllActive).unwrap_or(Outlook::AllActive)
     }
 

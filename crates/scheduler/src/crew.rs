@@ -10,6 +10,7 @@ use crate::context;
 use crate::floor::Floor;
 use crate::os::thread;
 use crate::worker::{Moment, Seated, Worker};
+use shopfloor_protocol::groups::Groups;
 use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_protocol::sync::Mutex;
 use std::io;
@@ -112,7 +113,8 @@ fn leaves(worker: &Worker, moment: Moment) -> bool {
 #[cold]
 fn sits_down_again(worker: &Worker) -> bool {
     let floor = &worker.floor;
-    let Some(seat) = worker.groups().find_map(|group| take_seat(floor, group)) else { return false };
+    let mut groups = Groups::new(floor.groups.len()).round(worker.group());
+    let Some(seat) = groups.find_map(|group| take_seat(floor, group)) else { return false };
     worker.sit_down(seat);
     true
 }

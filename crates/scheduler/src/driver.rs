@@ -21,3 +21,22 @@ pub trait Driver: Any + Send + Sync {
     /// The runtime is gone: what would wait fails from now on. Moves the wakers of those who wait to `wakers`.
     fn shutdown(&self, wakers: &mut Vec<Waker>);
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Driver, Duration, Waker, io};
+
+    /// Has no events, and nobody sleeps in it.
+    #[derive(Debug)]
+    pub(crate) struct NoDriver;
+
+    impl Driver for NoDriver {
+        fn turn(&self, _: Option<Duration>, _: &mut Vec<Waker>) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn interrupt(&self) {}
+
+        fn shutdown(&self, _: &mut Vec<Waker>) {}
+    }
+}

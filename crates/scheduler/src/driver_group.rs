@@ -19,8 +19,6 @@ pub(crate) struct DriverGroup {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) driver_token: DriverToken,
     pub(crate) seats: Seats,
-    /// Slots beyond those that are to be run.
-    pub(crate) stand_ins: usize,
     /// The code of the last error of its driver that was reported, for display.
     pub(crate) last_error: Word,
 }
@@ -34,9 +32,7 @@ impl DriverGroup {
         slots: usize,
         driver: Arc<dyn Driver>,
     ) -> Self {
-        let (wanted, slots) = (groups.slots(index, workers).len(), groups.slots(index, slots));
-        let stand_ins = slots.len() - wanted;
-        let seats = Seats::new(wanted, slots);
-        Self { driver, driver_token: DriverToken::new(), seats, stand_ins, last_error: Word::new(0) }
+        let seats = Seats::new(groups.slots(index, workers).len(), groups.slots(index, slots));
+        Self { driver, driver_token: DriverToken::new(), seats, last_error: Word::new(0) }
     }
 }

@@ -2,9 +2,8 @@
 //!
 //! It needs no cooperation. While any worker is out of park it looks every [`TICK`] at one counter per slot.
 //! A slot whose poll is the same as at the last tick is *stalled*. Then:
-//! - if there is anything to do in any group of workers (a task in a queue or LIFO slot, a deadline of the group that has
-//!   passed, or nobody in its driver) and a worker of it is parked, it wakes one, which finds the work by stealing, or goes
-//!   to the driver;
+//! - if there is a task in a queue or LIFO slot and a worker is parked, it wakes one, which finds the task by stealing; and
+//!   if a deadline of a group of workers has passed, or nobody is in its driver, one of that group;
 //! - at the second tick the slot counts as stuck; with nobody of its group parked and fewer slots of it than wanted making
 //!   progress (also because a thread could not be started before) a stand-in is started;
 //! - after [`REPORT_AFTER`] it says once which task it is, where it was spawned, and on which worker.
@@ -66,6 +65,15 @@ struct Watched {
     reported: bool,
 }
 
+/// The same of a group.
+#[derive(Clone, Copy, Default)]
+struct WatchedGroup {
+    /// Its slots with a poll that does not end.
+    stuck: usize,
+    /// It needed a stand-in and got none.
+    is_short: bool,
+}
+
 impl Foreman {
     pub(crate) fn new() -> Self {
         Self {
@@ -104,7 +112,7 @@ impl Foreman {
 /// The foreman's thread, until the runtime is closed.
 pub(crate) fn run(floor: &Arc<Floor>) {
     let mut watched = vec![Watched::default(); floor.slots.len()];
-    let mut is_short = vec![false; floor.groups.len()];
+    let mut groups = vec![WatchedGroup::default(); floor.groups.len()];
     let mut quiet_ticks = 0;
     let mut orphans_seen = 0;
     while floor.lifecycle.phase() != RuntimePhase::Closed {
@@ -116,7 +124,7 @@ pub(crate) fn run(floor: &Arc<Floor>) {
             foreman.parker.park_timeout(TICK);
         }
         quiet_ticks = if all_parked(floor) { quiet_ticks + 1 } else { 0 };
-        look(floor, &mut watched, &mut is_short);
+        look(floor, &mut watched, &mut groups);
         report_orphans(floor, &mut orphans_seen);
     }
 }
@@ -131,9 +139,9 @@ fn all_parked(floor: &Floor) -> bool {
     floor.groups.iter().enumerate().all(is_parked)
 }
 
-fn look(floor: &Arc<Floor>, watched: &mut [Watched], is_short: &mut [bool]) {
+fn look(floor: &Arc<Floor>, watched: &mut [Watched], groups: &mut [WatchedGroup]) {
     let mut stalled = false;
-    let mut stuck = vec![0; floor.groups.len()];
+    groups.iter_mut().for_each(|seen| seen.stuck = 0);
     for (slot, seen) in watched.iter_mut().enumerate() {
         let (polls, task) = (floor.slots[slot].polls.get(), floor.slots[slot].polling.get());
         if task == 0 || task != seen.task || polls != seen.polls {
@@ -142,32 +150,42 @@ fn look(floor: &Arc<Floor>, watched: &mut [Watched], is_short: &mut [bool]) {
         }
         seen.ticks += 1;
         stalled = true;
-        stuck[floor.slots[slot].group] += usize::from(seen.ticks > 1);
+        groups[floor.slots[slot].group].stuck += usize::from(seen.ticks > 1);
         if !seen.reported && seen.since.is_some_and(|since| since.elapsed() >= REPORT_AFTER) {
             seen.reported = true;
             report_stall(floor, slot, seen);
         }
     }
-    for (group, is_short) in is_short.iter_mut().enumerate() {
+    if stalled && is_work_waiting(floor) {
+        floor.wake_one(0);
+    }
+    for (group, seen) in groups.iter_mut().enumerate() {
         let seats = &floor.groups[group].seats;
-        seats.note_stuck(stuck[group]);
+        seats.note_stuck(seen.stuck);
         let parked = floor.idle.parked_of(group) > 0;
-        if stalled && parked && is_anything_waiting(floor, group) {
+        if stalled && parked && is_group_waiting(floor, group) {
             floor.wake_one_of(group);
         }
-        let was_short = std::mem::replace(is_short, false);
+        let was_short = std::mem::replace(&mut seen.is_short, false);
         if !parked && floor.config.flavor == Flavor::MultiThread && seats.is_short() {
-            *is_short = !start_stand_in(floor, group, was_short);
+            seen.is_short = !start_stand_in(floor, group, was_short);
         }
     }
 }
 
+/// Whether somebody, of whatever group, ought to be awake.
+fn is_work_waiting(floor: &Floor) -> bool {
+    floor.has_work() || floor.slots.iter().any(|slot| !slot.lifo.is_empty())
+}
+
 /// Whether somebody of the group ought to be awake, or in its driver.
-fn is_anything_waiting(floor: &Floor, group: usize) -> bool {
-    floor.has_work()
-        || floor.slots.iter().any(|slot| !slot.lifo.is_empty())
-        || !floor.groups[group].driver_token.is_held()
-        || floor.timers.earliest(group) <= floor.clock.now()
+fn is_group_waiting(floor: &Floor, group: usize) -> bool {
+    !floor.groups[group].driver_token.is_held() || floor.timers.earliest(group) <= floor.clock.now()
+}
+
+/// The slots of a group beyond those that are to be run.
+fn stand_ins(floor: &Floor, group: usize) -> usize {
+    floor.slots.iter().filter(|slot| slot.group == group).count() - floor.groups[group].seats.wanted()
 }
 
 /// False if a stand-in is missing, which is counted, and said unless it `was_missing` at the last tick.
@@ -183,10 +201,8 @@ fn start_stand_in(floor: &Arc<Floor>, group: usize, was_missing: bool) -> bool {
     };
     floor.foreman.stand_ins_missing.add(1);
     if !was_missing {
-        let why = error.map_or_else(
-            || format!("all {} are in use", floor.groups[group].stand_ins),
-            |error| error.to_string(),
-        );
+        let why = error
+            .map_or_else(|| format!("all {} are in use", stand_ins(floor, group)), |error| error.to_string());
         contain("a tracing subscriber", || {
             tracing::error!(why, "no stand-in worker to be had; stuck polls slow the others down");
         });

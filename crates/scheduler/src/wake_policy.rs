@@ -169,27 +169,10 @@ fn nanoseconds_since(start: Instant) -> u64 {
 mod tests {
     use super::*;
     use crate::config::{Config, Flavor};
-    use crate::driver::Driver;
+    use crate::driver::testing::NoDriver;
     use crate::handle::Handle;
     use shopfloor_task::Ran;
-    use std::io;
     use std::sync::Arc;
-    use std::task::Waker;
-    use std::time::Duration;
-
-    /// Nobody turns it here.
-    #[derive(Debug)]
-    struct NoDriver;
-
-    impl Driver for NoDriver {
-        fn turn(&self, _: Option<Duration>, _: &mut Vec<Waker>) -> io::Result<usize> {
-            Ok(0)
-        }
-
-        fn interrupt(&self) {}
-
-        fn shutdown(&self, _: &mut Vec<Waker>) {}
-    }
 
     /// A roster keeps its floor until it is closed.
     fn close(floor: &Floor) {

@@ -124,10 +124,9 @@ impl Worker {
         self.floor.slots.get(self.slot()?).map(|slot| &**slot)
     }
 
-    /// All groups, from its own on.
-    pub(crate) fn groups(&self) -> impl Iterator<Item = usize> {
-        let own = self.group.get();
-        (own..self.floor.groups.len()).chain(0..own)
+    /// The group of the slot that this thread runs, or ran last.
+    pub(crate) fn group(&self) -> usize {
+        self.group.get()
     }
 
     pub(crate) fn driver_group(&self) -> &DriverGroup {
@@ -227,14 +226,16 @@ impl Worker {
     #[inline(always)]
     fn next_task(&self) -> Option<Notified> {
         let injected_first = is_due(&self.until_injector, self.floor.config.injector_interval);
-        let queue = self.queue.borrow();
-        let (slot, queue) = (self.own_slot()?, queue.as_ref()?);
+        let seat = self.queue.borrow();
+        let (slot, queue) = (self.own_slot()?, seat.as_ref()?);
         let injected = if injected_first { self.take_injected(queue) } else { None };
         let found = injected.or_else(|| self.take_own(slot, queue)).or_else(|| self.take_injected(queue));
         if found.is_some() {
             self.stop_searching();
             return found;
         }
+        // A search may run code of the user's.
+        drop(seat);
         self.search()
     }
 

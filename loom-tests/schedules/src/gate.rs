@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-/// A future that a foreign thread makes ready.
+/// A future that a foreign thread or a driver makes ready.
 #[derive(Debug, Default)]
 pub struct Gate(Mutex<GateState>);
 
@@ -18,12 +18,14 @@ struct GateState {
 impl Gate {
     /// Makes it ready.
     pub fn open(&self) {
-        let waker = {
-            let mut state = self.0.lock();
-            state.open = true;
-            state.waker.take()
-        };
-        waker.into_iter().for_each(Waker::wake);
+        self.open_quietly().into_iter().for_each(Waker::wake);
+    }
+
+    /// The same, but for the wake, which is left to the caller.
+    pub fn open_quietly(&self) -> Option<Waker> {
+        let mut state = self.0.lock();
+        state.open = true;
+        state.waker.take()
     }
 
     fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {

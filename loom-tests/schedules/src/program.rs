@@ -38,7 +38,7 @@ pub struct Mix {
     pub detached: u64,
     /// Children that the task waits for.
     pub joins: u64,
-    /// A wake by a foreign thread.
+    /// A wake by a foreign thread or by an event of a driver.
     pub gates: u64,
     /// A timer.
     pub sleeps: u64,
@@ -107,6 +107,7 @@ pub struct Case {
     handle: Handle,
     ledger: Arc<Ledger>,
     desk: WakeDesk,
+    drivers: Vec<Arc<EventDriver>>,
     /// Polls that may still be stuck at once.
     stalls_left: Mutex<usize>,
     tasks_left: Mutex<u64>,
@@ -127,8 +128,9 @@ fn below(bound: u64) -> u64 {
 pub(crate) fn run(mix: &Mix) {
     let ledger = Arc::new(Ledger::default());
     {
-        let runtime = start();
-        let case = Arc::new(Case::new(mix.clone(), &runtime, Arc::clone(&ledger)));
+        let drivers: Vec<_> = (0..1 + below(3)).map(|_| Arc::new(EventDriver::default())).collect();
+        let runtime = start(&drivers);
+        let case = Arc::new(Case::new(mix.clone(), &runtime, drivers, Arc::clone(&ledger)));
         let mut foreign = Vec::new();
         foreign.extend(start_threads(&case, mix.spawners, Case::spawn_from_outside));
         foreign.extend(start_threads(&case, mix.meddlers, Case::meddle));
@@ -166,7 +168,7 @@ pub(crate) fn run(mix: &Mix) {
 }
 
 /// A runtime of four to eight workers, in one to three groups, with intervals short enough to matter.
-fn start() -> Scheduler {
+fn start(drivers: &[Arc<EventDriver>]) -> Scheduler {
     let mut config = Config::new(Flavor::MultiThread, 4 + below(5) as usize);
     config.event_interval = 1 + below(12) as u32;
     config.event_time = Duration::from_micros(20 * below(2))..=*config.event_time.end();
@@ -175,7 +177,7 @@ fn start() -> Scheduler {
     config.blocking_keep_alive = Duration::from_micros(below(2_000));
     config.driver_spin = Duration::from_micros(50 * below(2));
     config.shutdown_grace = Duration::MAX;
-    let drivers = (0..1 + below(3)).map(|_| Arc::new(SleepingDriver::default()) as _).collect();
+    let drivers = drivers.iter().map(|driver| Arc::clone(driver) as _).collect();
     Scheduler::start(config, drivers).expect("shuttle starts any thread")
 }
 
@@ -194,14 +196,14 @@ fn join_all(threads: &mut Vec<thread::JoinHandle<()>>) {
 }
 
 impl Case {
-    fn new(mix: Mix, runtime: &Scheduler, ledger: Arc<Ledger>) -> Self {
+    fn new(mix: Mix, runtime: &Scheduler, drivers: Vec<Arc<EventDriver>>, ledger: Arc<Ledger>) -> Self {
         let handle = runtime.handle().clone();
         // As many stand-ins as workers; one thread has to be left.
         let stalls = 2 * handle.metrics().workers - 1;
         let tasks_left = Mutex::new(mix.tasks);
         let desk = WakeDesk::default();
         let stalls_left = Mutex::new(stalls);
-        Self { mix, handle, ledger, desk, stalls_left, tasks_left, handles: StepLock::default() }
+        Self { mix, handle, ledger, desk, drivers, stalls_left, tasks_left, handles: StepLock::default() }
     }
 
     fn spawn<F>(&self, future: F) -> Spawned
@@ -249,7 +251,10 @@ impl Case {
             self.join_children(depth).await;
         } else if is(mix.gates) {
             let gate = Arc::new(Gate::default());
-            self.desk.leave(Arc::clone(&gate));
+            match self.drivers.get(below(2 * self.drivers.len() as u64) as usize) {
+                Some(driver) => driver.leave(Arc::clone(&gate)),
+                None => self.desk.leave(Arc::clone(&gate)),
+            }
             (&*gate).await;
         } else if is(mix.sleeps) {
             sleep(&self.handle, Duration::from_micros(below(4_000))).await;
@@ -378,28 +383,44 @@ async fn wake_oneself() {
     .await;
 }
 
-/// A driver without events: it sleeps and is interrupted.
+/// A driver whose events are the gates that are left with it: the next turn opens them.
 #[derive(Debug, Default)]
-struct SleepingDriver {
-    interrupted: StepLock<bool>,
+struct EventDriver {
+    state: StepLock<EventState>,
     condvar: WaitPoint,
 }
 
-impl Driver for SleepingDriver {
-    fn turn(&self, timeout: Option<Duration>, _: &mut Vec<Waker>) -> io::Result<usize> {
-        let mut interrupted = self.interrupted.lock();
-        if !*interrupted && timeout != Some(Duration::ZERO) {
-            interrupted = match timeout {
-                Some(timeout) => self.condvar.wait_timeout(interrupted, timeout).0,
-                None => self.condvar.wait(interrupted),
+#[derive(Debug, Default)]
+struct EventState {
+    interrupted: bool,
+    gates: Vec<Arc<Gate>>,
+}
+
+impl EventDriver {
+    fn leave(&self, gate: Arc<Gate>) {
+        self.state.lock().gates.push(gate);
+        self.condvar.notify_one();
+    }
+}
+
+impl Driver for EventDriver {
+    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> io::Result<usize> {
+        let mut state = self.state.lock();
+        if !state.interrupted && state.gates.is_empty() && timeout != Some(Duration::ZERO) {
+            state = match timeout {
+                Some(timeout) => self.condvar.wait_timeout(state, timeout).0,
+                None => self.condvar.wait(state),
             };
         }
-        *interrupted = false;
-        Ok(0)
+        state.interrupted = false;
+        let gates = std::mem::take(&mut state.gates);
+        drop(state);
+        wakers.extend(gates.iter().filter_map(|gate| gate.open_quietly()));
+        Ok(gates.len())
     }
 
     fn interrupt(&self) {
-        *self.interrupted.lock() = true;
+        self.state.lock().interrupted = true;
         self.condvar.notify_one();
     }
 

@@ -71,6 +71,6 @@ transitions! {
     RETIRES = "retires", "crates/protocol/src/seats.rs", "retire", "state.seated -= 1;";
     HAND_DRIVER_ON = "hand_on_driver", "crates/scheduler/src/crew.rs", "vacate", "floor.hand_on_driver(";
     TICK = "the foreman wakes", "crates/scheduler/src/foreman.rs", "look", "floor.wake_one_of(group);";
-    SET_STUCK = "the foreman counts the stuck", "crates/scheduler/src/foreman.rs", "look", "seats.note_stuck(stuck[group]);";
+    SET_STUCK = "the foreman counts the stuck", "crates/scheduler/src/foreman.rs", "look", "seats.note_stuck(seen.stuck);";
     STAND_IN = "the foreman starts a stand-in", "crates/scheduler/src/foreman.rs", "look", "start_stand_in(floor, group, was_short)";
 }

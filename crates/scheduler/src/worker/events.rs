@@ -176,28 +176,9 @@ impl Worker {
 mod tests {
     use crate::config::{Config, Flavor};
     use crate::context;
-    use crate::driver::Driver;
+    use crate::driver::testing::NoDriver;
     use crate::scheduler::Scheduler;
-    use std::io;
     use std::sync::{Arc, mpsc};
-    use std::task::Waker;
-    use std::thread;
-    use std::time::Duration;
-
-    /// Nobody sleeps in it for long.
-    #[derive(Debug)]
-    struct RestlessDriver;
-
-    impl Driver for RestlessDriver {
-        fn turn(&self, _: Option<Duration>, _: &mut Vec<Waker>) -> io::Result<usize> {
-            thread::yield_now();
-            Ok(0)
-        }
-
-        fn interrupt(&self) {}
-
-        fn shutdown(&self, _: &mut Vec<Waker>) {}
-    }
 
     #[test]
     fn nobody_relies_on_a_worker_that_runs_code_of_the_users_as_on_one_who_searches() {
@@ -212,7 +193,7 @@ mod tests {
             // The test listens once.
             let _ = tell.send(nobody_searches);
         }));
-        let runtime = Scheduler::start(config, vec![Arc::new(RestlessDriver)]).expect("threads start");
+        let runtime = Scheduler::start(config, vec![Arc::new(NoDriver)]).expect("threads start");
         assert!(told.recv().expect("it parks"));
         drop(runtime);
     }
