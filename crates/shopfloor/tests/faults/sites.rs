@@ -13,6 +13,8 @@ pub(crate) enum Promise {
     Told(&'static [&'static str]),
     /// As `Told`, or to nobody where the error changes nothing.
     ToldIfItMatters(&'static [&'static str]),
+    /// Told to each who waits for it, which may be several; to nobody where the error changes nothing.
+    ToldToEach(&'static [&'static str]),
     /// Something else does the same; nobody is told.
     Replaced,
 }
@@ -26,6 +28,9 @@ impl Promise {
             Self::ToldIfItMatters(whom) => {
                 format!("told by {}, unless it changes nothing", whom.join(", "))
             }
+            Self::ToldToEach(whom) => {
+                format!("told to each who waits for it, by {}, unless it changes nothing", whom.join(", "))
+            }
             Self::Replaced => "done in another way; nobody is told".to_owned(),
         }
     }
@@ -33,7 +38,7 @@ impl Promise {
     /// The ledger's entries that may count it.
     pub(crate) fn told_by(self) -> &'static [&'static str] {
         match self {
-            Self::Told(whom) | Self::ToldIfItMatters(whom) => whom,
+            Self::Told(whom) | Self::ToldIfItMatters(whom) | Self::ToldToEach(whom) => whom,
             Self::Repeated | Self::NextEvent | Self::Replaced => &[],
         }
     }
@@ -76,7 +81,7 @@ const fn running(site: Site) -> Site {
     Site { is_running: true, ..site }
 }
 
-use Promise::{NextEvent, Repeated, Replaced, Told, ToldIfItMatters};
+use Promise::{NextEvent, Repeated, Replaced, Told, ToldIfItMatters, ToldToEach};
 
 /// Left out, because no kernel says so of the call: EAGAIN on `write`, since the runtime's only one is to an eventfd
 /// whose counter would have to be full; EINTR on `connect`, which does not wait; the shortages on a wait. And futex:
@@ -120,11 +125,11 @@ pub(crate) const SITES: &[Site] = &[
     site("connect", "ENOMEM", Errno::NOMEM, Told(&["dial_errors"])),
     running(site("epoll_ctl", "ENOMEM", Errno::NOMEM, ToldIfItMatters(REGISTER))),
     running(site("epoll_ctl", "ENOSPC", Errno::NOSPC, ToldIfItMatters(REGISTER))),
-    running(site("clone3", "EAGAIN", Errno::AGAIN, ToldIfItMatters(THREAD))),
-    running(site("clone3", "ENOMEM", Errno::AGAIN, ToldIfItMatters(THREAD))),
-    site("clone3", "EAGAIN", Errno::AGAIN, ToldIfItMatters(THREAD)),
+    running(site("clone3", "EAGAIN", Errno::AGAIN, ToldToEach(THREAD))),
+    running(site("clone3", "ENOMEM", Errno::AGAIN, ToldToEach(THREAD))),
+    site("clone3", "EAGAIN", Errno::AGAIN, ToldToEach(THREAD)),
     // The C library says EAGAIN for either.
-    site("clone3", "ENOMEM", Errno::AGAIN, ToldIfItMatters(THREAD)),
+    site("clone3", "ENOMEM", Errno::AGAIN, ToldToEach(THREAD)),
 ];
 
 /// The waits that are left without `epoll_pwait2`.
