@@ -51,6 +51,7 @@ fn two_ends(order: Order, outcomes: &Outcomes) {
 
 fn leave_against_note(order: Order, outcomes: &Outcomes) {
     let seats = Arc::new(Seats::new(2, 0..5));
+    assert_eq!(seats.wanted(), 2);
     assert!(seats.is_short());
     assert_eq!([(); 3].map(|()| seats.take_if_short()), [Some(0), Some(1), None]);
     assert!(!seats.is_short() && !seats.retire());
