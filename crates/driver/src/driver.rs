@@ -151,6 +151,10 @@ impl Driver {
         self.selector.disarms()
     }
 
+    pub(crate) fn holds_on_to_sources(&self) -> bool {
+        self.selector.holds_on_to_sources()
+    }
+
     pub(crate) fn reports_half_close(&self) -> bool {
         self.selector.reports_half_close()
     }

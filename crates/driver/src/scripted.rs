@@ -47,6 +47,10 @@ impl Selector for Script {
         Ok(())
     }
 
+    fn holds_on_to_sources(&self) -> bool {
+        false
+    }
+
     fn reports_half_close(&self) -> bool {
         true
     }

@@ -72,13 +72,12 @@ impl<T: AsSource> Source<T> {
         self.object()
     }
 
-    /// The object. On a portable backend it is deregistered first, and again registered when it has to wait; on
-    /// epoll it stays registered, so it must not be replaced by one with another descriptor: that one's events
+    /// The object. Where the selector demands it, it is deregistered first, and again registered when it has to wait; else
+    /// it stays registered, so it must not be replaced by one with another descriptor: that one's events
     /// would not be seen.
     pub fn get_mut(&mut self) -> &mut T {
-        if !self.driver.reports_half_close() {
-            // The portable contract wants the source out of the poller while its owner may replace it. An error
-            // says that it was not in there.
+        if self.driver.holds_on_to_sources() {
+            // An error says that it was not in there.
             let _ = self.deregister();
         }
         self.object_mut()
@@ -91,6 +90,14 @@ impl<T: AsSource> Source<T> {
     pub fn into_inner(mut self) -> io::Result<T> {
         self.deregister()?;
         Ok(self.take_object())
+    }
+
+    /// As [`into_inner`](Self::into_inner), and hands the object back also if the operating system does not know it, because
+    /// its descriptor was closed: then it is not watched either.
+    pub fn release(mut self) -> T {
+        // The token is taken back in any case.
+        let _ = self.deregister();
+        self.take_object()
     }
 
     /// The driver that watches the object.

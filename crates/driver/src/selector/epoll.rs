@@ -86,8 +86,7 @@ impl Epoll {
         if let (Some(timer), false) = (&mut *timer, looks_only) {
             timer.set(timeout)?;
         }
-        // A timeout beyond the range of the kernel's clock is none. rustix rounds up to milliseconds.
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let timeout = timeout.map(in_milliseconds);
         let (ready, _) = epoll::wait(&self.poller, &mut buffer, timeout.as_ref())?;
         append(ready, timer, events);
         Ok(())
@@ -95,6 +94,13 @@ impl Epoll {
 }
 
 type MakeTimer = fn(&Poller) -> io::Result<Timer>;
+
+/// A timeout for the wait that counts milliseconds, up to which it is rounded. That takes 24 days at most; a wait that is
+/// to be longer ends early.
+fn in_milliseconds(timeout: Duration) -> Timespec {
+    const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+    Timespec::try_from(timeout.min(LONGEST)).expect("a day is in the range of the kernel's clock")
+}
 
 /// Appends the events of sources; notes one of the timer.
 fn append(reported: &[epoll::Event], timer: &mut Option<Timer>, events: &mut Vec<Event>) {
@@ -126,6 +132,10 @@ impl Selector for Epoll {
 
     fn rearm(&self, _: BorrowedSource<'_>, _: Token, _: Interest) -> io::Result<()> {
         Ok(())
+    }
+
+    fn holds_on_to_sources(&self) -> bool {
+        false
     }
 
     fn reports_half_close(&self) -> bool {
@@ -335,6 +345,16 @@ mod tests {
         let error = selector.wait(Some(SHORT), &mut Vec::new()).unwrap_err();
         assert_eq!(Errno::from_io_error(&error), Some(Errno::NOMEM));
         assert!(selector.timer.lock().is_none(), "the precise wait is not given up for it");
+    }
+
+    #[test]
+    fn a_wait_by_milliseconds_is_no_longer_than_they_can_say() {
+        for timeout in [Duration::MAX, Duration::from_secs(60 * 24 * 60 * 60)] {
+            let milliseconds = u128::try_from(in_milliseconds(timeout).tv_sec).unwrap() * 1000;
+            assert!(milliseconds < i32::MAX as u128);
+            assert!(Duration::from_secs(60 * 60).as_millis() < milliseconds, "no busy loop");
+        }
+        assert_eq!(in_milliseconds(SHORT), Timespec::try_from(SHORT).unwrap());
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub(crate) trait Selector: Debug + Send + Sync {
     /// Arms a source that an event disarmed. What is ready now is an event, too.
     fn rearm(&self, source: BorrowedSource<'_>, token: Token, interest: Interest) -> io::Result<()>;
 
+    /// True if a source has to be [deleted](Self::delete) before its owner may replace it.
+    fn holds_on_to_sources(&self) -> bool;
+
     /// True if the end of a stream, an error and urgent data are each an event of their own, so that a short
     /// read shows that nothing is left.
     fn reports_half_close(&self) -> bool;

@@ -46,9 +46,9 @@ impl Selector for Portable {
         let everything = polling::Event::all(token.to_usize());
         // SAFETY: the source has to be deleted before it is closed. It is borrowed here from a `Source`, which
         // - owns the I/O object, so nobody else closes it;
-        // - deletes it before the object leaves: `into_inner` and `Drop` do so first;
-        // - gives out `&mut` to the object only after it has deleted it (`Source::get_mut`), so it cannot be
-        //   replaced by one with another descriptor while it is registered.
+        // - deletes it before the object leaves: `into_inner`, `release` and `Drop` do so first;
+        // - gives out `&mut` to the object only after it has deleted it (`Source::get_mut`, because of
+        //   `holds_on_to_sources`), so it cannot be replaced by one with another descriptor while it is registered.
         // An object that changes its descriptor through `&self` breaks this; epoll, kqueue and event ports then
         // forget the closed descriptor by themselves.
         unsafe { self.poller.add_with_mode(&source, everything, self.mode) }
@@ -67,6 +67,10 @@ impl Selector for Portable {
         let readable = interest.is_readable() || interest.is_priority() || interest.is_error();
         let event = polling::Event::new(token.to_usize(), readable, interest.is_writable());
         self.poller.modify_with_mode(source, event, self.mode)
+    }
+
+    fn holds_on_to_sources(&self) -> bool {
+        true
     }
 
     fn reports_half_close(&self) -> bool {

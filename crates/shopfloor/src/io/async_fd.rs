@@ -57,8 +57,11 @@ pub struct AsyncFd<T: AsFd> {
 #[must_use = "readiness that is not cleared is reported again at once"]
 pub struct ReadyGuard<P> {
     async_fd: P,
-    /// `None` once everything in it was cleared.
-    seen: Option<Observed>,
+    /// What it was waited for.
+    interest: Interest,
+    seen: Observed,
+    /// The part of what was seen that answers the interest and has not been cleared.
+    left: Ready,
 }
 
 /// A [`ReadyGuard`] that borrows its [`AsyncFd`].
@@ -116,12 +119,10 @@ impl<T: AsFd> AsyncFd<T> {
         self.leaf.get_mut()
     }
 
-    /// Gives back what was taken, which nobody watches any more.
-    ///
-    /// # Panics
-    /// If the system refuses to let go of the descriptor, which means that it was closed behind our back.
+    /// Gives back what was taken, which nobody watches any more. That holds as well if its owner has closed the
+    /// descriptor.
     pub fn into_inner(self) -> T {
-        self.leaf.into_inner().expect("the descriptor is still the one that was registered")
+        self.leaf.release()
     }
 
     /// The part of `interest` that was asked for when this was made.
@@ -134,15 +135,17 @@ impl<T: AsFd> AsyncFd<T> {
         watched.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, refusal))
     }
 
-    async fn observe(&self, interest: Interest) -> io::Result<Option<Observed>> {
+    /// With what was watched for, which may be less than what was asked for.
+    async fn observe(&self, interest: Interest) -> io::Result<(Interest, Observed)> {
         let interest = self.watched(interest)?;
-        self.leaf.leaf(wait_of(interest), self.leaf.source().observe_ready(interest)).await.map(Some)
+        let seen = self.leaf.leaf(wait_of(interest), self.leaf.source().observe_ready(interest)).await?;
+        Ok((interest, seen))
     }
 
-    fn poll_observe(&self, cx: &mut Context<'_>, wait: IoWait) -> Poll<io::Result<Option<Observed>>> {
-        self.watched(wait.interest())?;
+    fn poll_observe(&self, cx: &mut Context<'_>, wait: IoWait) -> Poll<io::Result<(Interest, Observed)>> {
+        let interest = self.watched(wait.interest())?;
         let poll = |cx: &mut Context<'_>| self.leaf.source().poll_observe_ready(cx, wait.direction());
-        self.leaf.poll_leaf(cx, wait, poll).map_ok(Some)
+        self.leaf.poll_leaf(cx, wait, poll).map_ok(|seen| (interest, seen))
     }
 
     /// Waits until the descriptor is ready for any of `interest`.
@@ -154,7 +157,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// Nothing is lost: readiness stays until it is cleared.
     pub async fn ready(&self, interest: Interest) -> io::Result<AsyncFdReadyGuard<'_, T>> {
         let seen = self.observe(interest).await?;
-        Ok(ReadyGuard { async_fd: self, seen })
+        Ok(ReadyGuard::new(self, seen))
     }
 
     /// As [`ready`](Self::ready), with a guard that gives mutable access.
@@ -166,7 +169,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// Nothing is lost: readiness stays until it is cleared.
     pub async fn ready_mut(&mut self, interest: Interest) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
         let seen = self.observe(interest).await?;
-        Ok(ReadyGuard { async_fd: self, seen })
+        Ok(ReadyGuard::new(self, seen))
     }
 
     /// Waits until the descriptor is readable.
@@ -219,7 +222,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// As [`ready`](Self::ready).
     pub fn poll_read_ready<'a>(&'a self, cx: &mut Context<'_>) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
         let seen = ready!(self.poll_observe(cx, IoWait::Read))?;
-        Poll::Ready(Ok(ReadyGuard { async_fd: self, seen }))
+        Poll::Ready(Ok(ReadyGuard::new(self, seen)))
     }
 
     /// As [`poll_read_ready`](Self::poll_read_ready), with a guard that gives mutable access.
@@ -231,7 +234,7 @@ impl<T: AsFd> AsyncFd<T> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<AsyncFdReadyMutGuard<'a, T>>> {
         let seen = ready!(self.poll_observe(cx, IoWait::Read))?;
-        Poll::Ready(Ok(ReadyGuard { async_fd: self, seen }))
+        Poll::Ready(Ok(ReadyGuard::new(self, seen)))
     }
 
     /// Polls for writability. Of several callers only the last one is woken.
@@ -243,7 +246,7 @@ impl<T: AsFd> AsyncFd<T> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
         let seen = ready!(self.poll_observe(cx, IoWait::Write))?;
-        Poll::Ready(Ok(ReadyGuard { async_fd: self, seen }))
+        Poll::Ready(Ok(ReadyGuard::new(self, seen)))
     }
 
     /// As [`poll_write_ready`](Self::poll_write_ready), with a guard that gives mutable access.
@@ -255,7 +258,7 @@ impl<T: AsFd> AsyncFd<T> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<AsyncFdReadyMutGuard<'a, T>>> {
         let seen = ready!(self.poll_observe(cx, IoWait::Write))?;
-        Poll::Ready(Ok(ReadyGuard { async_fd: self, seen }))
+        Poll::Ready(Ok(ReadyGuard::new(self, seen)))
     }
 
     /// Tries an operation once. When it says `WouldBlock` the readiness of `interest` is cleared.
@@ -303,13 +306,20 @@ impl<T: AsFd> AsyncFd<T> {
     }
 }
 
+impl<P> ReadyGuard<P> {
+    fn new(async_fd: P, (interest, seen): (Interest, Observed)) -> Self {
+        Self { async_fd, interest, seen, left: seen.ready() & interest.answers() }
+    }
+}
+
 impl<T: AsFd, P: Deref<Target = AsyncFd<T>>> ReadyGuard<P> {
-    /// What the descriptor is ready for.
+    /// What the descriptor is ready for, of what was waited for.
     pub fn ready(&self) -> Ready {
-        self.seen.map_or(Ready::EMPTY, Observed::ready)
+        self.left
     }
 
-    /// Clears the readiness, unless the system has reported a new one meanwhile.
+    /// Clears the readiness that was waited for, unless the system has reported a new one meanwhile. That a direction was
+    /// closed stays.
     ///
     /// Call it only after an operation has said `WouldBlock`: the next report comes when that changes, and
     /// not before.
@@ -319,12 +329,8 @@ impl<T: AsFd, P: Deref<Target = AsyncFd<T>>> ReadyGuard<P> {
 
     /// As [`clear_ready`](Self::clear_ready), for a part of the readiness.
     pub fn clear_ready_matching(&mut self, ready: Ready) {
-        if let Some(seen) = self.seen {
-            self.async_fd.leaf.source().clear_ready(seen, ready);
-            if (seen.ready() - ready).is_empty() {
-                self.seen = None;
-            }
-        }
+        self.async_fd.leaf.source().clear_ready(self.seen, ready & self.left);
+        self.left = self.left - ready;
     }
 
     /// Leaves the readiness as it is, which is what dropping the guard does too.
@@ -335,11 +341,12 @@ impl<T: AsFd, P: Deref<Target = AsyncFd<T>>> ReadyGuard<P> {
         self.async_fd.get_ref()
     }
 
-    /// Clears the readiness if `outcome` is `WouldBlock`.
+    /// Clears what was waited for if `outcome` is `WouldBlock`: nothing is known of the other direction.
     fn conclude<R>(&mut self, outcome: io::Result<R>) -> Result<io::Result<R>, TryIoError> {
         match outcome {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.clear_ready();
+                self.async_fd.leaf.source().clear_would_block(self.seen, self.interest);
+                self.left = Ready::EMPTY;
                 Err(TryIoError)
             }
             outcome => Ok(outcome),

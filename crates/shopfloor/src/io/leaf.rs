@@ -76,6 +76,12 @@ impl<T: AsSource> LeafSource<T> {
         self.source.into_inner()
     }
 
+    /// The same, also of an object that the system does not know any more.
+    #[cfg(unix)]
+    pub(crate) fn release(self) -> T {
+        self.source.release()
+    }
+
     fn note(&self, wait: IoWait) {
         context::note_wait(wait, self.source.get_ref());
     }

@@ -3,10 +3,12 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::pipe::{PipeFlags, pipe_with};
-use shopfloor::io::{AsyncFd, Interest};
+use shopfloor::io::unix::AsyncFdReadyGuard;
+use shopfloor::io::{AsyncFd, Interest, Ready};
 
 use crate::on_all_runtimes;
 
@@ -77,6 +79,53 @@ fn readiness_stays_until_it_is_cleared() {
         let byte = ours.async_io_mut(Interest::READABLE, |fd| fd.read(&mut [0; 16])).await;
         assert_eq!(byte.expect("a byte"), 1);
         ours.into_inner().write_all(b"still open").expect("a write");
+    });
+}
+
+#[test]
+fn an_operation_that_would_block_leaves_the_readiness_of_the_other_direction() {
+    on_all_runtimes(|| async {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair");
+        ours.set_nonblocking(true).expect("the mode");
+        let mut ours = AsyncFd::new(ours).expect("it has readiness");
+        theirs.write_all(b"x").expect("a byte");
+        let read = ours.async_io_mut(Interest::READABLE, |fd| fd.read(&mut [0; 16])).await;
+        assert_eq!(read.expect("a byte"), 1);
+        let would_block = |guard: &mut AsyncFdReadyGuard<'_, _>| {
+            guard.try_io(|fd: &AsyncFd<UnixStream>| fd.get_ref().read(&mut [0; 16])).is_err()
+        };
+        theirs.write_all(b"y").expect("a byte");
+        let mut guard = ours.readable().await.expect("readiness");
+        assert!(guard.ready().is_readable() && !guard.ready().is_writable(), "of what was asked for");
+        while !would_block(&mut guard) {}
+        assert_eq!(guard.ready(), Ready::EMPTY);
+        drop(guard);
+        ours.writable().await.expect("nothing was written").retain_ready();
+
+        theirs.write_all(b"z").expect("a byte");
+        ours.readable().await.expect("readiness").retain_ready();
+        loop {
+            let mut guard = ours.writable().await.expect("readiness");
+            if guard.try_io(|fd| fd.get_ref().write(&[0; 4096])).is_err() {
+                break;
+            }
+        }
+        ours.readable().await.expect("the byte is still there").clear_ready();
+        assert_eq!(ours.get_ref().read(&mut [0; 16]).expect("the byte"), 1);
+    });
+}
+
+#[test]
+fn an_object_whose_descriptor_was_closed_behind_our_back_is_handed_back() {
+    on_all_runtimes(|| async {
+        let (ours, _theirs) = UnixStream::pair().expect("a pair");
+        ours.set_nonblocking(true).expect("the mode");
+        let mut watched = AsyncFd::new(OwnedFd::from(ours)).expect("it has readiness");
+        let number = watched.as_raw_fd();
+        // Closes the socket: the system does not know what has its number now.
+        let other = File::open("/dev/null").expect("a file");
+        rustix::io::dup2(&other, watched.get_mut()).expect("another file under the number");
+        assert_eq!(watched.into_inner().as_raw_fd(), number);
     });
 }
 
