@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
+use std::ops::Deref;
 use std::task::{Context, Poll};
 
 use bytes::BufMut;
@@ -80,6 +81,15 @@ byte_stream!(std::net::TcpStream, std::net::SocketAddr);
 #[cfg(unix)]
 byte_stream!(std::os::unix::net::UnixStream, std::os::unix::net::SocketAddr);
 
+/// Buffers that one system call takes (`UIO_MAXIOV` of Linux); the standard library hands it no more. Where it is another
+/// number, nothing is concluded from a short count.
+const BUFFERS_PER_CALL: usize = 1024;
+
+/// Bytes that one call asks for.
+fn want_len(bufs: &[impl Deref<Target = [u8]>]) -> usize {
+    bufs.iter().take(BUFFERS_PER_CALL).map(|buf| buf.len()).sum()
+}
+
 /// The `poll_*` methods use the one waker slot of their direction.
 impl<T: ByteStream> LeafSource<T> {
     fn poll_read_with(
@@ -113,7 +123,7 @@ impl<T: ByteStream> LeafSource<T> {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        let want_len = bufs.iter().map(|buf| buf.len()).sum();
+        let want_len = want_len(bufs);
         self.poll_read_with(cx, want_len, |io| io.read_vectored(bufs))
     }
 
@@ -126,8 +136,7 @@ impl<T: ByteStream> LeafSource<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let want_len = bufs.iter().map(|buf| buf.len()).sum();
-        self.poll_write_with(cx, want_len, |io| io.write_vectored(bufs))
+        self.poll_write_with(cx, want_len(bufs), |io| io.write_vectored(bufs))
     }
 
     pub(crate) fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {

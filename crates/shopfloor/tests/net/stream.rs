@@ -157,6 +157,40 @@ fn several_buffers_are_written_and_read_in_order() {
     });
 }
 
+/// More than one system call takes.
+const MANY_BUFFERS: usize = 1500;
+
+#[test]
+fn more_buffers_than_one_call_takes_are_written_though_the_peer_reads_nothing_yet() {
+    on_all_runtimes(|| async {
+        let (mut client, mut server) = connected().await;
+        let mut left = &[IoSlice::new(b"x"); MANY_BUFFERS][..];
+        while !left.is_empty() {
+            left = &left[client.write_vectored(left).await.expect("a write")..];
+        }
+        server.read_exact(&mut [0; MANY_BUFFERS]).await.expect("all of it");
+    });
+}
+
+#[test]
+fn more_buffers_than_one_call_takes_are_filled_with_what_is_there() {
+    on_all_runtimes(|| async {
+        let (mut client, mut server) = connected().await;
+        client.write_all(&[7; MANY_BUFFERS]).await.expect("a write");
+        let mut bytes = [0; MANY_BUFFERS];
+        let mut read = 0;
+        while read < MANY_BUFFERS {
+            let mut bufs: Vec<_> = bytes[read..].chunks_mut(1).map(IoSliceMut::new).collect();
+            let stream = &mut server;
+            let one = std::future::poll_fn(|cx| {
+                futures_io::AsyncRead::poll_read_vectored(Pin::new(&mut *stream), cx, &mut bufs)
+            });
+            read += one.await.expect("a read");
+        }
+        assert_eq!(bytes, [7; MANY_BUFFERS]);
+    });
+}
+
 #[test]
 fn a_stream_is_a_stream_of_futures_io_as_well() {
     async fn read(stream: &mut (impl futures_io::AsyncRead + Unpin), buf: &mut [u8]) -> usize {
