@@ -27,22 +27,30 @@ pub(crate) enum IoWait {
 /// Outside a runtime.
 #[track_caller]
 pub(crate) fn current_driver() -> Arc<Driver> {
-    driver_of(&Handle::current())
+    Arc::clone(&current_io_driver().driver)
+}
+
+/// The same with what the drivers of the runtime share.
+///
+/// # Panics
+/// Outside a runtime.
+#[track_caller]
+pub(crate) fn current_io_driver() -> Arc<IoDriver> {
+    io_driver_of(&Handle::current())
 }
 
 /// The driver for a connection that was accepted by a listener on this one: of the same runtime, if it is the current
 /// one; else the same.
 pub(crate) fn driver_beside(listener: &Arc<Driver>) -> Arc<Driver> {
-    let is_it = |driver: &IoDriver| Arc::ptr_eq(&driver.0, listener);
+    let is_it = |driver: &IoDriver| Arc::ptr_eq(&driver.driver, listener);
     match Handle::try_current_nearby() {
-        Some(handle) if handle.is_one_of_several_drivers(is_it) => driver_of(&handle),
+        Some(handle) if handle.is_one_of_several_drivers(is_it) => Arc::clone(&io_driver_of(&handle).driver),
         _ => Arc::clone(listener),
     }
 }
 
-fn driver_of(handle: &Handle) -> Arc<Driver> {
-    let driver = handle.next_driver::<IoDriver>().expect("the runtimes of this crate do I/O");
-    Arc::clone(&driver.0)
+fn io_driver_of(handle: &Handle) -> Arc<IoDriver> {
+    handle.next_driver().expect("the runtimes of this crate do I/O")
 }
 
 /// Runs `job` on the blocking pool of the current runtime.
@@ -52,7 +60,8 @@ fn driver_of(handle: &Handle) -> Arc<Driver> {
 pub(crate) async fn run_blocking<R: Send + 'static>(
     job: impl FnOnce() -> R + Send + 'static,
 ) -> io::Result<R> {
-    Handle::current().spawn_blocking(job).await.map_err(|error| io::Error::other(error.to_string()))
+    let refused = |error| io::Error::other(format!("a job for the blocking pool: {error}"));
+    Handle::current().spawn_blocking(job).await.map_err(refused)
 }
 
 /// Records, for the task table, what the task that is being polled waits for.

@@ -6,20 +6,31 @@ use std::time::Duration;
 
 use shopfloor_protocol::sync::Arc;
 
-/// The [`shopfloor_driver::Driver`] of a runtime, as the scheduler sees it.
+#[cfg(unix)]
+pub(crate) use crate::signal::relay::Relays;
+
+/// There are no signals.
+#[cfg(windows)]
+pub(crate) type Relays = ();
+
+/// A [`shopfloor_driver::Driver`] of a runtime, as the scheduler sees it.
 #[derive(Debug)]
-pub(crate) struct IoDriver(pub(crate) Arc<shopfloor_driver::Driver>);
+pub(crate) struct IoDriver {
+    pub(crate) driver: Arc<shopfloor_driver::Driver>,
+    /// The same for all drivers of the runtime.
+    pub(crate) relays: Arc<Relays>,
+}
 
 impl shopfloor_scheduler::Driver for IoDriver {
     fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> io::Result<usize> {
-        self.0.turn(timeout, wakers)
+        self.driver.turn(timeout, wakers)
     }
 
     fn interrupt(&self) {
-        self.0.interrupt();
+        self.driver.interrupt();
     }
 
     fn shutdown(&self, wakers: &mut Vec<Waker>) {
-        self.0.shutdown(wakers);
+        self.driver.shutdown(wakers);
     }
 }

@@ -1,7 +1,7 @@
 //! The settings of a runtime.
 
 use super::{LocalRuntime, Runtime};
-use crate::io_driver::IoDriver;
+use crate::io_driver::{IoDriver, Relays};
 use shopfloor_driver::Backend;
 use shopfloor_scheduler::{Config, Driver, Flavor, LocalScheduler, Scheduler, driver_count};
 use std::io;
@@ -222,7 +222,9 @@ impl Builder {
     pub fn build(&self) -> io::Result<Runtime> {
         let config = self.config();
         let count = self.drivers.unwrap_or_else(|| driver_count(config.workers)).min(config.workers);
-        let drivers: io::Result<Vec<_>> = (0..count).map(|_| Ok(self.driver()? as Arc<dyn Driver>)).collect();
+        let relays = Arc::new(Relays::default());
+        let driver = |_| Ok(self.driver(&relays)? as Arc<dyn Driver>);
+        let drivers: io::Result<Vec<_>> = (0..count).map(driver).collect();
         Scheduler::start(config, drivers?).map(Runtime)
     }
 
@@ -235,7 +237,7 @@ impl Builder {
     /// If this is not the builder of a current-thread runtime.
     #[track_caller]
     pub fn build_local(&self) -> io::Result<LocalRuntime> {
-        LocalScheduler::start(self.config(), self.driver()?).map(LocalRuntime)
+        LocalScheduler::start(self.config(), self.driver(&Arc::default())?).map(LocalRuntime)
     }
 
     fn config(&self) -> Config {
@@ -252,11 +254,11 @@ impl Builder {
         config
     }
 
-    fn driver(&self) -> io::Result<Arc<IoDriver>> {
+    fn driver(&self, relays: &Arc<Relays>) -> io::Result<Arc<IoDriver>> {
         let driver = match self.backend {
             IoBackend::Best => shopfloor_driver::Driver::new(),
             IoBackend::Portable => shopfloor_driver::Driver::with_backend(Backend::Portable),
         };
-        Ok(Arc::new(IoDriver(Arc::new(driver?))))
+        Ok(Arc::new(IoDriver { driver: Arc::new(driver?), relays: Arc::clone(relays) }))
     }
 }

@@ -1,5 +1,6 @@
 //! Signals of the operating system, as futures.
 
+pub(crate) mod relay;
 pub mod unix;
 
 use std::io;

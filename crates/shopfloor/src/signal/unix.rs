@@ -1,22 +1,22 @@
 //! Signals on Unix.
 //!
-//! Each listener has a socket pair of its own. The signal handler, which may do next to nothing, writes a
-//! byte into it; the driver sees the other end become readable. So a listener is an I/O source like any
-//! other, several runtimes do not share anything, and there is no state of the process but the table of
-//! handlers in `signal-hook-registry`, which chains handlers correctly.
+//! The listeners of a runtime for one kind share a socket pair, an I/O source like any other, into which the signal
+//! handler writes (`relay`). Several runtimes do not share anything, and there is no state of the process but the
+//! table of handlers in `signal-hook-registry`, which chains handlers correctly.
 
 use std::ffi::c_int;
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
-use std::task::{Context, Poll};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use rustix::process;
-use shopfloor_driver::SourceKind;
-use signal_hook_registry::SigId;
+use shopfloor_protocol::sync::Arc;
+use tokio::sync::watch;
 
-use crate::context::{self, IoWait};
-use crate::io::leaf::LeafSource;
+use super::relay::Relay;
+use crate::context;
 
 /// Which signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,10 +26,6 @@ impl SignalKind {
     /// A signal by its number.
     pub const fn from_raw(signal_number: c_int) -> Self {
         Self(signal_number)
-    }
-
-    fn wait(self) -> IoWait {
-        IoWait::Signal(self.0)
     }
 
     /// The number.
@@ -78,7 +74,8 @@ kinds! {
 /// Starts to listen for `kind`.
 ///
 /// The default action of the signal, such as ending the process, no longer happens from now on, and does not
-/// come back when the listener is dropped. Costs a socket pair and five system calls.
+/// come back when the listener is dropped. The first listener for a kind in a runtime costs a socket pair and five system
+/// calls, each further one a read.
 ///
 /// ```no_run
 /// use shopfloor::signal::unix::{SignalKind, signal};
@@ -100,44 +97,26 @@ kinds! {
 /// Outside a runtime.
 #[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
-    let driver = context::current_driver();
+    let io_driver = context::current_io_driver();
     if signal_hook_registry::FORBIDDEN.contains(&kind.0) {
         let refusal = format!("signal {} cannot be listened for", kind.0);
         return Err(io::Error::new(io::ErrorKind::InvalidInput, refusal));
     }
-    let (receiver, sender) = UnixStream::pair()?;
-    receiver.set_nonblocking(true)?;
-    sender.set_nonblocking(true)?;
-    let leaf = LeafSource::new(receiver, &driver, SourceKind::Other);
-    leaf.source().register_now()?;
-    let id = register(kind, sender)?;
-    Ok(Signal { kind, leaf, id })
+    let relay = io_driver.relays.of(kind, &io_driver.driver)?;
+    let ear = relay.listen();
+    Ok(Signal { kind, next: Box::pin(Arc::clone(&relay).next(ear)), relay })
 }
 
-/// Has the handler of `kind` write a byte into `sender`.
-fn register(kind: SignalKind, sender: UnixStream) -> io::Result<SigId> {
-    let owner = std::process::id();
-    let action = move || {
-        // A child that was forked and has not yet become another program shares the socket.
-        if std::process::id() == owner {
-            // A full socket wakes the listener as well as one more byte would.
-            let _: io::Result<usize> = (&sender).write(&[0]);
-        }
-    };
-    // SAFETY:
-    // - the action is async-signal-safe: it calls getpid and write and nothing else, and neither they nor an
-    //   `io::Error` made of an error number allocate or take a lock. The handler that calls it saves errno.
-    // - the action does not panic: it has no operation that can.
-    unsafe { signal_hook_registry::register(kind.0, action) }
-}
+/// The wait for the next signal, which goes on where it was left.
+type Next = Pin<Box<dyn Future<Output = (io::Result<()>, watch::Receiver<()>)> + Send + Sync>>;
 
 /// A listener for one kind of signal, made by [`signal`].
 ///
 /// Several signals that arrive before they are received count as one, as they do in the kernel.
 pub struct Signal {
     kind: SignalKind,
-    leaf: LeafSource<UnixStream>,
-    id: SigId,
+    relay: Arc<Relay>,
+    next: Next,
 }
 
 impl Signal {
@@ -151,55 +130,22 @@ impl Signal {
 
     /// As [`recv`](Self::recv).
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
-        self.leaf.poll_io(cx, self.kind.wait(), drain).map(Result::ok)
+        self.poll_next(cx).map(Result::ok)
     }
 
     pub(super) async fn next(&mut self) -> io::Result<()> {
-        self.leaf.io(self.kind.wait(), drain).await
+        poll_fn(|cx| self.poll_next(cx)).await
     }
-}
 
-/// Takes all bytes there are; `WouldBlock` if there are none.
-fn drain(mut receiver: &UnixStream) -> io::Result<()> {
-    let mut bytes = [0; 64];
-    let mut found = false;
-    loop {
-        match receiver.read(&mut bytes) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => found = true,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && found => return Ok(()),
-            Err(error) => return Err(error),
-        }
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (outcome, ear) = ready!(self.next.as_mut().poll(cx));
+        self.next = Box::pin(Arc::clone(&self.relay).next(ear));
+        Poll::Ready(outcome)
     }
 }
 
 impl fmt::Debug for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Signal").field(&self.kind).finish()
-    }
-}
-
-impl Drop for Signal {
-    fn drop(&mut self) {
-        // Before the receiver closes, so that the handler never writes into a closed socket. It was
-        // registered, so there is nothing to learn from the answer.
-        let _: bool = signal_hook_registry::unregister(self.id);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signals_that_nobody_has_received_yet_count_as_one() {
-        let (receiver, mut sender) = UnixStream::pair().expect("a pair");
-        receiver.set_nonblocking(true).expect("the mode");
-        let is_silent =
-            |receiver| drain(receiver).expect_err("there is none").kind() == io::ErrorKind::WouldBlock;
-        assert!(is_silent(&receiver));
-        sender.write_all(&[0; 200]).expect("room for 200 signals");
-        drain(&receiver).expect("a signal");
-        assert!(is_silent(&receiver));
     }
 }

@@ -1,10 +1,11 @@
 //! Signals. Each test that sends one runs in a process of its own.
 #![cfg(unix)]
 
-use rustix::process::{Signal as Number, getpid, kill_process};
+use rustix::process::{Resource, Rlimit, Signal as Number, getpid, getrlimit, kill_process, setrlimit};
 use shopfloor::runtime::IoBackend;
 use shopfloor::signal::ctrl_c;
 use shopfloor::signal::unix::{SignalKind, signal};
+use std::os::unix::net::UnixStream;
 
 use crate::child::in_a_child;
 use crate::{all_runtimes, current_thread, on_all_runtimes, watched};
@@ -45,6 +46,46 @@ fn every_listener_gets_every_signal_of_its_kind() {
             drop(second);
             send(Number::USR1);
             assert_eq!(first.recv().await, Some(()));
+        });
+    });
+}
+
+#[test]
+fn a_listener_hears_what_comes_after_it_began_to_listen() {
+    in_a_child("signal::a_listener_hears_what_comes_after_it_began_to_listen", || {
+        on_all_runtimes(|| async {
+            let mut first = signal(SignalKind::user_defined1()).expect("a listener");
+            send(Number::USR1);
+            let mut late = signal(SignalKind::user_defined1()).expect("a listener");
+            let silent = std::future::poll_fn(|cx| std::task::Poll::Ready(late.poll_recv(cx).is_pending()));
+            assert!(silent.await, "that one was before it");
+            assert_eq!(first.recv().await, Some(()), "and is for the one who listened then");
+            send(Number::USR1);
+            assert_eq!((late.recv().await, first.recv().await), (Some(()), Some(())));
+        });
+    });
+}
+
+#[test]
+fn to_listen_for_a_signal_again_takes_no_descriptor() {
+    in_a_child("signal::to_listen_for_a_signal_again_takes_no_descriptor", || {
+        on_all_runtimes(|| async {
+            let mut first = std::pin::pin!(ctrl_c());
+            let waits =
+                std::future::poll_fn(|cx| std::task::Poll::Ready(first.as_mut().poll(cx).is_pending()));
+            assert!(waits.await);
+            let limit = getrlimit(Resource::Nofile);
+            setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).expect("a lower limit");
+            UnixStream::pair().expect_err("there is no descriptor to be had");
+            for _ in 0..3 {
+                let mut again = std::pin::pin!(ctrl_c());
+                let waits =
+                    std::future::poll_fn(|cx| std::task::Poll::Ready(again.as_mut().poll(cx).is_pending()));
+                assert!(waits.await);
+                send(Number::INT);
+                again.await.expect("a Ctrl-C");
+            }
+            setrlimit(Resource::Nofile, limit).expect("the limit that was");
         });
     });
 }
