@@ -65,6 +65,7 @@ mod models {
     pub mod task_state;
     pub mod task_word;
     pub mod waiters;
+    pub mod workplace;
 }
 
 use models::coverage::Coverage;

@@ -1,4 +1,5 @@
-//! Numbers and words for display: nothing is decided by them and they publish nothing, so all are Relaxed.
+//! Numbers and words that publish nothing, so all are Relaxed. Most are for display; what is decided by one is right whenever it is
+//! seen: the foreman looks again at its next tick, and a thread always reads what it has written itself.
 
 use crate::sync::{AtomicU64, Ordering};
 

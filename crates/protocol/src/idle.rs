@@ -56,8 +56,8 @@
 //! A worker that parks while the driver token is held sleeps beside the driver: the holder will either park, and
 //! then finds the token free, or keep turning the driver between polls. One that *leaves* (it retires, ends, or
 //! gives its slot away and finds no thread for it) does neither, so it wakes one of its group for the driver. It relies
-//! on a searcher as a pusher does, and a waker that gives its claim back is one: so the `has_work` of a thread
-//! that will not go to the driver itself looks at the driver token, too.
+//! on a searcher as a pusher does, and a waker that gives its claim back is one: so
+//! [`needs_a_worker`](Workplace::needs_a_worker) looks at the driver token, too.
 //!
 //! # Rejected
 //! A list of sleepers behind a mutex: a lock on every wake. Reading the counts by `fetch_add(0)` in place of
@@ -71,6 +71,18 @@ use crate::sync::{AtomicBool, AtomicU32, CachePadded, Ordering, fence};
 
 const PARKED: u32 = 1;
 const SEARCHING: u32 = 1 << 16;
+
+/// The runtime whose workers are counted, as whoever wakes one needs it.
+pub trait Workplace {
+    /// Whether a queue that any worker may take from holds a task.
+    fn has_work(&self) -> bool;
+
+    /// Whether anything is left to a worker of this group: a task of whatever group, or its driver.
+    fn needs_a_worker(&self, group: usize) -> bool;
+
+    /// Ends the sleep of the worker that runs this slot, or the next one that it begins.
+    fn unpark(&self, slot: usize);
+}
 
 /// The sleepers and searchers of one runtime.
 #[derive(Debug)]
@@ -163,20 +175,14 @@ impl Idle {
         true
     }
 
-    /// Worker of `group` that was searching and found work. The last one looks whether there is more (`has_work`) and
-    /// wakes a peer for it, as [`wake_one`](Self::wake_one) does.
-    pub fn stop_searching(
-        &self,
-        group: usize,
-        has_work: impl Fn() -> bool,
-        needs_a_worker: impl Fn(usize) -> bool,
-        unpark: impl Fn(usize),
-    ) {
+    /// Worker of `group` that was searching and found work. The last one looks whether there is more and wakes a peer for
+    /// it, as [`wake_one`](Self::wake_one) does.
+    pub fn stop_searching(&self, group: usize, workplace: &impl Workplace) {
         // ordering: Relaxed: the fence of I2 follows.
         if searching(self.group(group).counts.fetch_sub(SEARCHING, Ordering::Relaxed)) == 1 {
             fence(Ordering::SeqCst); // I2
-            if has_work() {
-                self.wake_one(group, needs_a_worker, unpark);
+            if workplace.has_work() {
+                self.wake_one(group, workplace);
             }
         }
     }
@@ -215,62 +221,41 @@ impl Idle {
 
     /// Any thread. Makes a task visible by `push` and wakes a worker for it if need be, as [`wake_one`](Self::wake_one)
     /// does.
-    pub fn push(
-        &self,
-        first: usize,
-        push: impl FnOnce(),
-        needs_a_worker: impl Fn(usize) -> bool,
-        unpark: impl Fn(usize),
-    ) {
+    pub fn push(&self, first: usize, push: impl FnOnce(), workplace: &impl Workplace) {
         push();
         fence(Ordering::SeqCst); // I1
-        self.wake_one(first, needs_a_worker, unpark);
+        self.wake_one(first, workplace);
     }
 
     /// A thread that may have turned the driver of `group` and will not come back to it; it does not count as searching
     /// any more. Wakes a worker of the group that may sleep beside the driver, unless one is searching, which looks for
     /// itself before it parks.
-    pub fn hand_on_driver(
-        &self,
-        group: usize,
-        needs_a_worker: impl Fn(usize) -> bool,
-        unpark: impl Fn(usize),
-    ) {
+    pub fn hand_on_driver(&self, group: usize, workplace: &impl Workplace) {
         fence(Ordering::SeqCst); // I3
-        self.wake_one_of(group, needs_a_worker, unpark);
+        self.wake_one_of(group, workplace);
     }
 
     /// Whoever has made work visible. Wakes one parked worker unless one is searching; it asks the groups from `first` on.
-    /// `needs_a_worker` looks at all that is left to the workers of a group, if one that was counted on is gone. Returns
-    /// whether it woke one.
-    pub fn wake_one(
-        &self,
-        first: usize,
-        needs_a_worker: impl Fn(usize) -> bool,
-        unpark: impl Fn(usize),
-    ) -> bool {
-        self.ask(first, self.groups.count(), &needs_a_worker, &unpark)
+    /// Returns whether it woke one.
+    pub fn wake_one(&self, first: usize, workplace: &impl Workplace) -> bool {
+        self.ask(first, self.groups.count(), workplace)
     }
 
     /// As [`wake_one`](Self::wake_one), of this group only.
-    pub fn wake_one_of(&self, group: usize, needs_a_worker: impl Fn(usize) -> bool, unpark: impl Fn(usize)) {
-        self.ask(group, 1, &needs_a_worker, &unpark);
+    pub fn wake_one_of(&self, group: usize, workplace: &impl Workplace) {
+        self.ask(group, 1, workplace);
     }
 
     /// Asks so many groups, from one on, until it wakes somebody or need not. Whether it woke one.
-    fn ask(
-        &self,
-        mut group: usize,
-        mut left: usize,
-        needs_a_worker: &impl Fn(usize) -> bool,
-        unpark: &impl Fn(usize),
-    ) -> bool {
+    fn ask(&self, mut group: usize, mut left: usize, workplace: &impl Workplace) -> bool {
         while left > 0 {
-            left = match self.try_wake(group, needs_a_worker, unpark) {
+            left = match self.try_wake(group, workplace) {
                 Wake::Woken => return true,
                 Wake::Served => return false,
                 Wake::Nobody => left - 1,
-                Wake::GaveUp if self.groups.count() > 1 && needs_a_worker(group) => self.groups.count() - 1,
+                Wake::GaveUp if self.groups.count() > 1 && workplace.needs_a_worker(group) => {
+                    self.groups.count() - 1
+                }
                 Wake::GaveUp => return false,
             };
             group = self.groups.after(group);
@@ -278,12 +263,7 @@ impl Idle {
         false
     }
 
-    fn try_wake(
-        &self,
-        index: usize,
-        needs_a_worker: &impl Fn(usize) -> bool,
-        unpark: &impl Fn(usize),
-    ) -> Wake {
+    fn try_wake(&self, index: usize, workplace: &impl Workplace) -> Wake {
         let group = self.group(index);
         let mut gave_back = false;
         loop {
@@ -295,7 +275,7 @@ impl Idle {
             if let Some(place) = group.clear_a_flag() {
                 // ordering: Relaxed: the count follows the flag.
                 group.counts.fetch_sub(PARKED, Ordering::Relaxed);
-                unpark(self.groups.slot(index, place));
+                workplace.unpark(self.groups.slot(index, place));
                 return Wake::Woken;
             }
             // ordering: Relaxed: the fence of I2 follows.
@@ -305,7 +285,7 @@ impl Idle {
             if !group.a_flag_is_set() {
                 return Wake::GaveUp;
             }
-            if !needs_a_worker(index) {
+            if !workplace.needs_a_worker(index) {
                 return Wake::Served;
             }
         }

@@ -213,6 +213,11 @@ impl Snapshot {
         self.0 & (COMPLETE | HELD | WAKES | WAKERS) == 0
     }
 
+    /// Whether that was noted, and not taken since.
+    pub fn is_noted_orphan(self) -> bool {
+        self.has(ORPHAN)
+    }
+
     /// Whether the task is complete.
     pub fn is_complete(self) -> bool {
         self.has(COMPLETE)

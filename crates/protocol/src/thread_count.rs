@@ -1,4 +1,4 @@
-//! How many threads of a runtime have not ended, with a slot or without; and which was the last.
+//! How many threads of a runtime have not ended, with a slot or without; and what the last one does before it counts as ended.
 //!
 //! # Orderings
 //! All under the lock.
@@ -23,11 +23,24 @@ impl ThreadCount {
         *self.0.lock() += 1;
     }
 
-    /// A thread ends, or did not start. True: it was the last one.
-    pub fn ended(&self) -> bool {
+    /// A thread ends, or did not start. The last one calls `finish` first, and counts as long as that lasts: whoever finds none
+    /// left comes after it.
+    pub fn ends(&self, finish: impl FnOnce()) {
+        if self.leaves_others() {
+            return;
+        }
+        finish();
+        *self.0.lock() -= 1;
+    }
+
+    /// Takes one off if others are left.
+    fn leaves_others(&self) -> bool {
         let mut count = self.0.lock();
-        *count -= 1;
-        *count == 0
+        let leaves_others = *count > 1;
+        if leaves_others {
+            *count -= 1;
+        }
+        leaves_others
     }
 
     /// Threads that have not ended.
@@ -45,8 +58,13 @@ mod tests {
         let threads = ThreadCount::new();
         threads.starts();
         threads.starts();
-        assert!(!threads.ended());
+        threads.ends(|| panic!("another one is left"));
         assert_eq!(threads.get(), 1);
-        assert!(threads.ended());
+        let mut finished = false;
+        threads.ends(|| {
+            assert_eq!(threads.get(), 1, "it has not ended yet");
+            finished = true;
+        });
+        assert!(finished && threads.get() == 0);
     }
 }

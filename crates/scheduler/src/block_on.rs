@@ -6,8 +6,8 @@ use crate::crew;
 use crate::floor::Floor;
 use crate::worker::{Moment, Worker, is_due};
 use shopfloor_protocol::flag::Flag;
+use shopfloor_protocol::idle::Workplace;
 use shopfloor_protocol::parker::Parker;
-use shopfloor_protocol::shutdown::RuntimePhase;
 use std::cell::Cell;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -51,8 +51,9 @@ fn forbid_in_a_task() {
 #[track_caller]
 pub(crate) fn without_driving<F: Future>(floor: &Arc<Floor>, future: F) -> F::Output {
     forbid_in_a_task();
-    let mut future = pin!(future);
+    // Outlives the future, whose drop may spawn.
     let _entered = context::enter(Arc::clone(floor), None);
+    let mut future = pin!(future);
     let root = Arc::new(RootWaker { woken: Flag::new(true), parker: Arc::new(Parker::new()), driven: None });
     let waker = Waker::from(Arc::clone(&root));
     loop {
@@ -68,6 +69,8 @@ pub(crate) fn without_driving<F: Future>(floor: &Arc<Floor>, future: F) -> F::Ou
 #[track_caller]
 pub(crate) fn driving<F: Future>(floor: &Arc<Floor>, future: F) -> F::Output {
     forbid_in_a_task();
+    // As above.
+    let _entered = context::enter(Arc::clone(floor), None);
     let mut future = pin!(future);
     let parker = Arc::new(Parker::new());
     let driven = Some(Arc::clone(floor));
@@ -78,9 +81,7 @@ pub(crate) fn driving<F: Future>(floor: &Arc<Floor>, future: F) -> F::Output {
             let sitting = Sitting::new(floor);
             return sitting.drive(future, &root, &waker);
         }
-        let _entered = context::enter(Arc::clone(floor), None);
-        let polled = poll_root(future.as_mut(), &root, &waker);
-        if let Poll::Ready(output) = polled {
+        if let Poll::Ready(output) = poll_root(future.as_mut(), &root, &waker) {
             floor.driving_role.stop_waiting(&parker);
             return output;
         }
@@ -122,14 +123,10 @@ impl<'a> Sitting<'a> {
                 let is_root_due = is_due(&until_root, interval) || moment == Moment::Starved;
                 is_root_due && root.woken.is_raised()
             });
-            if self.floor.lifecycle.phase() == RuntimePhase::Closed {
-                // Only the root is left; nobody drives.
-                self.floor.slots[0].parker.park();
-            }
         }
     }
 
-    /// Its loop is compiled once for all futures.
+    /// Its loop is compiled once for all futures. The runtime is not closed before, since it is borrowed.
     fn work(&self, leave: &mut dyn FnMut(&Worker, Moment) -> bool) {
         context::with_blocking(true, || self.worker.work(leave));
     }

@@ -6,7 +6,7 @@
 
 use crate::floor::Floor;
 use crate::handle::Handle;
-use crate::os::thread_local;
+use crate::os::{thread, thread_local};
 use crate::worker::Worker;
 use shopfloor_task::Id;
 use std::cell::{Cell, RefCell};
@@ -17,6 +17,8 @@ use std::task::Waker;
 
 thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+    /// Guards of this thread that have not been dropped.
+    static ENTERED: Cell<usize> = const { Cell::new(0) };
     static BLOCKING_FORBIDDEN: Cell<bool> = const { Cell::new(false) };
     static UNDERWAY: Underway = const { Underway::new() };
 }
@@ -49,24 +51,40 @@ pub(crate) struct Current {
 }
 
 /// Puts the previous runtime back when it is dropped.
+///
+/// # Panics
+/// When it is dropped before a guard that was made on this thread after it: the runtime that it would put back is not the one
+/// before that. The thread stays in the runtime that it is in then.
 #[derive(Debug)]
 #[must_use = "the thread leaves the runtime when this is dropped"]
 pub struct EnterGuard<'a> {
-    _previous: Restored,
+    _leaving: Leaving,
     _handle: PhantomData<(&'a (), *const ())>,
 }
 
-struct Restored(Option<Current>);
+/// What an [`EnterGuard`] does when it is dropped. Without its lifetime, so that the runtime may be shut down before.
+struct Leaving {
+    previous: Option<Current>,
+    /// Which of the guards of this thread it is, from 1 on.
+    depth: usize,
+}
 
-impl std::fmt::Debug for Restored {
+impl std::fmt::Debug for Leaving {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Restored").field(&self.0.is_some()).finish()
+        f.debug_struct("Leaving").field("depth", &self.depth).finish_non_exhaustive()
     }
 }
 
-impl Drop for Restored {
+impl Drop for Leaving {
     fn drop(&mut self) {
-        let previous = self.0.take();
+        let entered = ENTERED.try_with(Cell::get).unwrap_or(self.depth);
+        if entered != self.depth {
+            assert!(thread::panicking(), "guards of `enter` are to be dropped in the reverse order");
+            return;
+        }
+        // A thread whose locals are gone counts no more.
+        let _: Result<(), _> = ENTERED.try_with(|entered| entered.set(self.depth - 1));
+        let previous = self.previous.take();
         // A thread whose locals are gone has no runtime to leave.
         let left = CURRENT.try_with(|current| current.replace(previous));
         // Possibly the last owner of that runtime: dropped when the cell is not borrowed.
@@ -83,7 +101,8 @@ pub(crate) fn enter<'a>(floor: Arc<Floor>, worker: Option<Rc<Worker>>) -> EnterG
     let mut next = Some(Current { floor, worker });
     // A thread whose locals are gone goes on without a context: a runtime may be dropped as one of them.
     let previous = CURRENT.try_with(|current| current.replace(next.take())).ok().flatten();
-    EnterGuard { _previous: Restored(previous), _handle: PhantomData }
+    let depth = ENTERED.try_with(|entered| entered.replace(entered.get() + 1)).unwrap_or(0) + 1;
+    EnterGuard { _leaving: Leaving { previous, depth }, _handle: PhantomData }
 }
 
 /// A copy of this thread's runtime.

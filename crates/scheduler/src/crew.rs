@@ -95,9 +95,11 @@ fn run_thread(floor: &Arc<Floor>, seat: Seated) {
 }
 
 fn thread_ended(floor: &Floor) {
-    if floor.threads.ended() && floor.lifecycle.phase() == RuntimePhase::Closed {
-        floor.finish();
-    }
+    floor.threads.ends(|| {
+        if floor.lifecycle.phase() == RuntimePhase::Closed {
+            floor.finish();
+        }
+    });
     floor.lifecycle.notify();
 }
 
@@ -116,6 +118,7 @@ fn sits_down_again(worker: &Worker) -> bool {
     let mut groups = Groups::new(floor.groups.len()).round(worker.group());
     let Some(seat) = groups.find_map(|group| take_seat(floor, group)) else { return false };
     worker.sit_down(seat);
+    floor.foreman.worker_left_park();
     true
 }
 

@@ -19,8 +19,8 @@ pub(crate) struct DriverGroup {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) driver_token: DriverToken,
     pub(crate) seats: Seats,
-    /// The code of the last error of its driver that was reported, for display.
-    pub(crate) last_error: Word,
+    /// The code of the last error of its driver that was reported, until a turn succeeds. It says what is worth reporting.
+    last_error: Word,
 }
 
 impl DriverGroup {
@@ -34,5 +34,21 @@ impl DriverGroup {
     ) -> Self {
         let seats = Seats::new(groups.slots(index, workers).len(), groups.slots(index, slots));
         Self { driver, driver_token: DriverToken::new(), seats, last_error: Word::new(0) }
+    }
+
+    /// A turn of the driver failed with this code. False: so did the one before.
+    pub(crate) fn is_new_error(&self, code: u64) -> bool {
+        let is_new = self.last_error.get() != code;
+        if is_new {
+            self.last_error.set(code);
+        }
+        is_new
+    }
+
+    /// A turn of the driver succeeded.
+    pub(crate) fn forget_error(&self) {
+        if self.last_error.get() != 0 {
+            self.last_error.set(0);
+        }
     }
 }

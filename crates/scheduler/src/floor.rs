@@ -14,7 +14,7 @@ use crate::worker::Worker;
 use shopfloor_protocol::cells::Counter;
 use shopfloor_protocol::driving_role::DrivingRole;
 use shopfloor_protocol::groups::Groups;
-use shopfloor_protocol::idle::Idle;
+use shopfloor_protocol::idle::{Idle, Workplace};
 use shopfloor_protocol::round_robin::RoundRobin;
 use shopfloor_protocol::shutdown::{Lifecycle, RuntimePhase};
 use shopfloor_protocol::sync::{CachePadded, Injector, Mutex};
@@ -146,53 +146,34 @@ impl Floor {
         sum(&self.spawned_outside, |slot| &slot.spawned).saturating_sub(done) as usize
     }
 
-    /// Whether a queue that any worker may take from holds a task. LIFO slots do not count: nobody is woken
-    /// for a task that its worker is about to run.
-    pub(crate) fn has_work(&self) -> bool {
-        !self.injector.is_empty() || self.slots.iter().any(|slot| !slot.stealer.is_empty())
-    }
-
-    /// What a waker that found nobody to wake in a group looks at again: whatever others may have left to it. That is
-    /// more than tasks: who hands on the driver leaves it to whoever counts as searching, and a waker counts, but
-    /// will not sleep in the driver.
-    fn needs_a_worker(&self, group: usize) -> bool {
-        self.has_work() || !self.groups[group].driver_token.is_held()
-    }
-
     /// Puts a task where every worker finds it, and wakes one if nobody is looking.
     pub(crate) fn inject(&self, task: Notified) {
         let first = self.push_rotation.next(self.groups.len());
-        let push = || self.injector.push(task);
-        self.idle.push(first, push, |group| self.needs_a_worker(group), |slot| self.unpark(slot));
+        self.idle.push(first, || self.injector.push(task), self);
     }
 
     /// A thread that may have turned the driver of a group will not do it again.
     pub(crate) fn hand_on_driver(&self, group: usize) {
-        self.idle.hand_on_driver(group, |group| self.needs_a_worker(group), |slot| self.unpark(slot));
+        self.idle.hand_on_driver(group, self);
     }
 
     /// A worker of `group` counts as searching no more, since it has found work.
     pub(crate) fn stop_searching(&self, group: usize) {
-        let needs_a_worker = |group| self.needs_a_worker(group);
-        self.idle.stop_searching(group, || self.has_work(), needs_a_worker, |slot| self.unpark(slot));
+        self.idle.stop_searching(group, self);
     }
 
     /// Wakes a parked worker unless one is searching, one of the group `first` if there is one. Whether it did.
     pub(crate) fn wake_one(&self, first: usize) -> bool {
-        self.idle.wake_one(first, |group| self.needs_a_worker(group), |slot| self.unpark(slot))
+        self.idle.wake_one(first, self)
     }
 
     /// The same for this group only.
     pub(crate) fn wake_one_of(&self, group: usize) {
-        self.idle.wake_one_of(group, |group| self.needs_a_worker(group), |slot| self.unpark(slot));
+        self.idle.wake_one_of(group, self);
     }
 
     pub(crate) fn group_of(&self, slot: usize) -> &DriverGroup {
         &self.groups[self.slots[slot].group]
-    }
-
-    pub(crate) fn unpark(&self, slot: usize) {
-        self.slots[slot].parker.unpark(|| self.group_of(slot).driver.interrupt());
     }
 
     /// A thread that will not look at the timers in `wheel` itself has filed there.
@@ -252,6 +233,23 @@ impl Floor {
                 drained
             }
         }
+    }
+}
+
+impl Workplace for Floor {
+    /// LIFO slots do not count: nobody is woken for a task that its worker is about to run.
+    fn has_work(&self) -> bool {
+        !self.injector.is_empty() || self.slots.iter().any(|slot| !slot.stealer.is_empty())
+    }
+
+    /// That is more than tasks: who hands on the driver leaves it to whoever counts as searching, and a waker counts, but
+    /// will not sleep in the driver.
+    fn needs_a_worker(&self, group: usize) -> bool {
+        self.has_work() || !self.groups[group].driver_token.is_held()
+    }
+
+    fn unpark(&self, slot: usize) {
+        self.slots[slot].parker.unpark(|| self.group_of(slot).driver.interrupt());
     }
 }
 

@@ -24,6 +24,7 @@ use crate::os::{Instant, thread};
 use crate::slot::USER_CODE;
 use shopfloor_protocol::cells::Counter;
 use shopfloor_protocol::foreman_sleep::ForemanSleep;
+use shopfloor_protocol::idle::Workplace;
 use shopfloor_protocol::parker::Parker;
 use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_protocol::sync::CachePadded;
@@ -52,7 +53,7 @@ pub(crate) struct Foreman {
     /// Ticks at which a stand-in was needed and could not be had.
     pub(crate) stand_ins_missing: Counter,
     /// Turns of the driver that failed.
-    driver_errors: Counter,
+    pub(crate) driver_errors: Counter,
 }
 
 /// What the foreman remembers of a slot from tick to tick.
@@ -100,8 +101,7 @@ impl Foreman {
     pub(crate) fn driver_failed(&self, group: &DriverGroup, error: io::Error) {
         self.driver_errors.add(1);
         let code = u64::from(error.raw_os_error().unwrap_or(-1).cast_unsigned());
-        if group.last_error.get() != code {
-            group.last_error.set(code);
+        if group.is_new_error(code) {
             contain("a tracing subscriber", || tracing::error!(%error, "a turn of the I/O driver failed"));
         }
         // It may fail again at once: not a busy loop.
@@ -195,7 +195,12 @@ fn start_stand_in(floor: &Arc<Floor>, group: usize, was_missing: bool) -> bool {
             floor.foreman.stand_ins.add(1);
             return true;
         }
-        Ok(false) if !floor.groups[group].seats.is_short() => return true,
+        // Workers leave a runtime that is closed.
+        Ok(false)
+            if !floor.groups[group].seats.is_short() || floor.lifecycle.phase() == RuntimePhase::Closed =>
+        {
+            return true;
+        }
         Ok(false) => None,
         Err(error) => Some(error),
     };
@@ -215,10 +220,9 @@ fn report_stall(floor: &Floor, slot: usize, seen: &Watched) {
     if seen.task == USER_CODE {
         return;
     }
-    // Where it was spawned is looked for under the lock of a list that may be long, so only if somebody listens.
-    let is_heard = contain("a tracing subscriber", || tracing::event_enabled!(tracing::Level::WARN));
+    // Where it was spawned is looked for under the lock of a list that may be long.
     let find = || floor.rosters().find_map(|roster| roster.lock().list.find(seen.task));
-    let task = if is_heard == Some(true) { find() } else { None };
+    let task = if are_warnings_heard() { find() } else { None };
     let running_for = seen.since.map(|since| since.elapsed());
     contain("a tracing subscriber", || {
         tracing::warn!(
@@ -231,14 +235,18 @@ fn report_stall(floor: &Floor, slot: usize, seen: &Watched) {
     });
 }
 
-/// Says which tasks wait for wakers that are gone. Outside every waker and lock.
+fn are_warnings_heard() -> bool {
+    contain("a tracing subscriber", || tracing::event_enabled!(tracing::Level::WARN)) == Some(true)
+}
+
+/// Says which tasks wait for wakers that are gone, if somebody listens. Outside every waker and lock.
 fn report_orphans(floor: &Floor, seen: &mut u64) {
     let count = floor.orphans.get();
-    if std::mem::replace(seen, count) == count {
+    if std::mem::replace(seen, count) == count || !are_warnings_heard() {
         return;
     }
     for roster in floor.rosters() {
-        let tasks = roster.lock().list.pin_all();
+        let tasks = roster.lock().list.pin_orphans();
         for task in tasks.iter().filter(|task| task.take_orphan()) {
             contain("a tracing subscriber", || {
                 tracing::warn!(

@@ -258,6 +258,7 @@ impl Handle {
             stalls: floor.foreman.stalls.get(),
             stand_ins_started: floor.foreman.stand_ins.get(),
             stand_ins_missing: floor.foreman.stand_ins_missing.get(),
+            driver_errors: floor.foreman.driver_errors.get(),
             orphans: floor.orphans.get(),
             user_panics: floor.mishaps.get(),
             blocking_threads: floor.blocking.counts().threads,
@@ -287,6 +288,8 @@ pub struct MetricsSnapshot {
     pub stand_ins_started: u64,
     /// Looks of the foreman, one every 2 ms, at which a stand-in worker was needed and there was none.
     pub stand_ins_missing: u64,
+    /// Turns of the drivers that failed. The first one of a kind in a row is also an error event of `tracing`.
+    pub driver_errors: u64,
     /// Tasks that were left without a waker.
     pub orphans: u64,
     /// Panics of wakers and of drops of outputs, which no join handle reports.

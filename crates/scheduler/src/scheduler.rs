@@ -163,6 +163,7 @@ impl Scheduler {
         }
         abort_all(&floor);
         floor.try_close();
+        let blocking_threads = floor.blocking.counts().threads;
         let mut blocking = floor.blocking.shutdown(Duration::ZERO);
         match floor.config.flavor {
             Flavor::MultiThread => {
@@ -178,6 +179,7 @@ impl Scheduler {
         let cancelled = blocking.jobs_cancelled;
         blocking = floor.blocking.shutdown(remaining().unwrap_or(Duration::MAX));
         blocking.jobs_cancelled += cancelled;
+        blocking.threads_finished = blocking_threads.saturating_sub(blocking.threads_detached);
         let workers_detached = floor.threads.get();
         if let Some(foreman) = self.foreman.take().filter(|_| may_wait && workers_detached == 0) {
             floor.foreman.wake();

@@ -47,9 +47,9 @@ pub(crate) struct Worker {
     /// together do not exceed.
     look_interval: Cell<u32>,
     polls_before: Cell<u32>,
-    /// When this worker last looked around, and when at the driver, on the runtime's clock. A park is both.
+    /// When this worker last looked around, and when at the driver if it ever did, on the runtime's clock. A sleep is both.
     looked_at: Cell<u64>,
-    driver_looked_at: Cell<u64>,
+    driver_looked_at: Cell<Option<u64>>,
     lifo_streak: Cell<u32>,
     is_searching: Cell<bool>,
     /// How often it has taken from the injector since it last searched.
@@ -99,7 +99,7 @@ impl Worker {
             until_injector,
             look_interval,
             polls_before: Cell::new(0),
-            driver_looked_at: looked_at.clone(),
+            driver_looked_at: Cell::new(None),
             looked_at,
             lifo_streak: Cell::new(0),
             is_searching: Cell::new(false),
@@ -159,7 +159,7 @@ impl Worker {
         }
     }
 
-    /// A poll of this task has ended, which nobody can see yet: once it is seen, no worker shows the task.
+    /// A poll of this task has ended with Pending, which nobody can see yet: once it is seen, no worker shows the task.
     #[inline]
     fn hide_polling(&self, id: Id) {
         match self.own_slot() {
@@ -202,12 +202,13 @@ impl Worker {
         while self.floor.lifecycle.phase() != RuntimePhase::Closed {
             let looks = is_due(&self.until_look, self.look_interval.get());
             let Some(task) = self.next_task() else {
+                if leave(self, Moment::Starved) {
+                    self.look_before_leaving(looks);
+                    return;
+                }
                 if looks {
                     // The next poll is timed.
                     self.until_look.set(1);
-                }
-                if leave(self, Moment::Starved) {
-                    return;
                 }
                 self.park();
                 continue;

@@ -2,7 +2,7 @@
 
 mod support;
 
-use shopfloor_scheduler::{Config, Flavor, Scheduler};
+use shopfloor_scheduler::{Config, Driver, Flavor, Scheduler};
 use std::fmt;
 use std::sync::{Arc, mpsc};
 use support::driver::TestDriver;
@@ -70,5 +70,12 @@ fn a_failed_turn_is_reported_when_the_driver_is_free_for_others() {
         told.recv().expect("the failure is reported"),
         "the driver is held while its failure is reported"
     );
+    assert_eq!(runtime.handle().metrics().driver_errors, 1);
+    // A turn that succeeds, after which the same error is news again.
+    let sleeps = driver.sleeps_after(0).expect("somebody sleeps in the driver");
+    driver.interrupt();
+    driver.sleeps_after(sleeps).expect("and sleeps there again");
+    driver.fail();
+    assert!(told.recv().expect("the second one is reported"));
     assert_eq!(runtime.block_on(runtime.spawn(async { 7 })).expect("the workers go on"), 7);
 }

@@ -14,7 +14,7 @@ use shopfloor_scheduler::{Config, Driver, Flavor, Handle, JoinHandle, Scheduler,
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 use support::driver::TestDriver;
@@ -264,6 +264,15 @@ fn longest_wait(runtime: &Scheduler, mut arm: impl FnMut(&Waker) + Send + 'stati
     waits.max().expect("it waited")
 }
 
+/// Raised by a wake.
+struct Seen(Flag);
+
+impl Wake for Seen {
+    fn wake(self: Arc<Self>) {
+        self.0.raise();
+    }
+}
+
 const BUSY: usize = 8;
 
 /// Settings by which polls are counted, however long they take here.
@@ -320,10 +329,15 @@ fn turns_in(intervals: u32, shortest_event_time: Duration, timer_time: Duration)
     let driver = Arc::new(CountingDriver::default());
     let runtime = Scheduler::start(config, vec![Arc::clone(&driver) as _]).expect("it starts no thread");
     let task = runtime.spawn(async move {
+        let polls = async |count| {
+            for _ in 0..count {
+                yield_now().await;
+            }
+        };
+        // The first look of a worker is at the driver in any case.
+        polls(EVENT_INTERVAL).await;
         let before = driver.0.get();
-        for _ in 0..intervals * EVENT_INTERVAL {
-            yield_now().await;
-        }
+        polls(intervals * EVENT_INTERVAL).await;
         driver.0.get() - before
     });
     runtime.block_on(task).expect("it ends")
@@ -441,6 +455,43 @@ fn due_timers_put_a_bounded_number_of_tasks_in_front_of_the_others() {
     // Later ones are longer: what was due is in front of it then.
     let first = gaps.iter().find(|gap| **gap > 0).expect("the timers fired while it was ready");
     assert_eq!(*first, FIRE_MAX);
+}
+
+#[test]
+fn an_event_waits_for_an_event_interval_of_a_root_that_wakes_itself_while_there_is_no_task() {
+    let driver = Arc::new(TestDriver::default());
+    let runtime = Scheduler::start(short_polls(), vec![Arc::clone(&driver) as _]);
+    let runtime = runtime.expect("it starts no thread");
+    let waits: Vec<u32> = runtime.block_on(async {
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            let seen = Arc::new(Seen(Flag::new(false)));
+            driver.load([Waker::from(Arc::clone(&seen))]);
+            let mut polls = 0;
+            while !seen.0.is_raised() && polls < 10 * EVENT_INTERVAL {
+                yield_now().await;
+                polls += 1;
+            }
+            waits.push(polls);
+        }
+        waits
+    });
+    assert!(waits[0] <= 1, "the first look is made at once: {waits:?}");
+    assert!(waits.iter().all(|polls| *polls <= EVENT_INTERVAL + 1), "{waits:?}");
+    assert!(waits[1] > EVENT_INTERVAL / 2, "the interval was not seen: {waits:?}");
+}
+
+#[test]
+fn each_call_of_block_on_looks_at_the_driver_if_its_root_wakes_itself() {
+    let driver = Arc::new(TestDriver::default());
+    let runtime = Scheduler::start(short_polls(), vec![Arc::clone(&driver) as _]);
+    let runtime = runtime.expect("it starts no thread");
+    for _ in 0..3 {
+        let seen = Arc::new(Seen(Flag::new(false)));
+        driver.load([Waker::from(Arc::clone(&seen))]);
+        runtime.block_on(yield_now());
+        assert!(seen.0.is_raised());
+    }
 }
 
 #[test]

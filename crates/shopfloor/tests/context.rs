@@ -12,6 +12,7 @@ use std::time::Duration;
 use shopfloor::net::{TcpListener, TcpStream, UdpSocket};
 use shopfloor::runtime::{Builder, Handle, Runtime};
 use shopfloor::task::{JoinSet, block_in_place};
+use shopfloor::time::timeout;
 
 const NOWHERE: &str = "there is no shopfloor runtime here";
 
@@ -67,6 +68,33 @@ fn outside_a_runtime_everything_that_needs_one_says_so_in_the_same_words() {
 }
 
 #[test]
+fn the_root_future_is_dropped_inside_its_runtime() {
+    /// Notes where its drop happens.
+    struct Tells(mpsc::Sender<Handle>);
+
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            self.0.send(Handle::current()).expect("the test listens");
+        }
+    }
+
+    for runtime in [named("x"), current_thread()] {
+        let (tell, told) = mpsc::channel();
+        let forever = async move {
+            let _tells = Tells(tell);
+            pending::<()>().await;
+        };
+        let root = {
+            let _inside = runtime.enter();
+            timeout(Duration::from_millis(1), forever)
+        };
+        let cut_off = runtime.block_on(root);
+        cut_off.expect_err("it does not end by itself");
+        assert!(told.recv().expect("it was dropped").is_same(runtime.handle()));
+    }
+}
+
+#[test]
 fn nested_enters_of_two_runtimes_are_undone_in_order() {
     let (outer, inner) = (named("outer"), named("inner"));
     let is_in = |runtime: &Runtime| Handle::current().is_same(runtime.handle());
@@ -87,6 +115,17 @@ fn nested_enters_of_two_runtimes_are_undone_in_order() {
         assert_eq!(where_spawned(), "outer");
     }
     assert!(Handle::try_current().is_err());
+}
+
+#[test]
+fn a_guard_that_is_dropped_before_an_inner_one_panics_and_changes_nothing() {
+    let (outer, inner) = (named("outer"), named("inner"));
+    let entered_outer = outer.enter();
+    let entered_inner = inner.enter();
+    let message = sentence(move || drop(entered_outer));
+    assert!(message.contains("in the reverse order"), "{message}");
+    assert!(Handle::current().is_same(inner.handle()));
+    drop(entered_inner);
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub(crate) unsafe fn release<H: Host>(cell: NonNull<Header>) {
         None
     } else {
         // SAFETY: a listed cell keeps its host.
-        let list = unsafe { host::<H>(cell) }.roster(roster);
+        let list = unsafe { host_of::<H>(cell) }.roster(roster);
         // SAFETY: the cell is on the list with its number.
         list.remove(|list| unsafe { list.unlink(cell) })
     };
@@ -69,7 +69,7 @@ pub(crate) unsafe fn release<H: Host>(cell: NonNull<Header>) {
 /// The caller got the obligation, and has a reference to the cell.
 pub(crate) unsafe fn schedule<H: Host>(cell: NonNull<Header>) {
     // SAFETY: the caller has a reference to a cell that is not done, so listed, so the host is alive.
-    let host = unsafe { host::<H>(cell) };
+    let host = unsafe { host_of::<H>(cell) };
     host.schedule(Notified::new(cell));
 }
 
@@ -77,14 +77,14 @@ pub(crate) unsafe fn schedule<H: Host>(cell: NonNull<Header>) {
 /// The caller has a pin on a cell that is not done.
 pub(crate) unsafe fn is_polling<H: Host>(cell: NonNull<Header>) -> bool {
     // SAFETY: the caller's pin keeps the cell, which is listed, and that keeps the host.
-    unsafe { host::<H>(cell) }.is_polling(Id::of(cell))
+    unsafe { host_of::<H>(cell) }.is_polling(Id::of(cell))
 }
 
 /// # Safety
 /// The caller has a pin on a cell that is not done.
 pub(crate) unsafe fn note_orphan<H: Host>(cell: NonNull<Header>) {
     // SAFETY: by the contract.
-    unsafe { host::<H>(cell) }.note_orphan();
+    unsafe { host_of::<H>(cell) }.note_orphan();
 }
 
 /// # Safety
@@ -101,12 +101,12 @@ pub(crate) unsafe fn report<H: Host>(cell: NonNull<Header>, mishap: Mishap, payl
         return;
     }
     // SAFETY: as above, and listed.
-    unsafe { host::<H>(cell) }.report(mishap, payload);
+    unsafe { host_of::<H>(cell) }.report(mishap, payload);
 }
 
 /// # Safety
 /// The cell is listed, and stays so for the lifetime that the caller chooses.
-unsafe fn host<'a, H: Host>(cell: NonNull<Header>) -> &'a H {
+pub(crate) unsafe fn host_of<'a, H: Host>(cell: NonNull<Header>) -> &'a H {
     // SAFETY: alive, by the contract.
     let host = unsafe { cell.as_ref() }.host;
     // SAFETY: the `H` that the vtable was made for; a listed cell keeps it alive.

@@ -65,6 +65,14 @@ impl CellList {
         self.cells().filter_map(|cell| unsafe { TaskRef::pin(cell) }).collect()
     }
 
+    /// Pins the tasks that were noted as orphans and not [taken](TaskRef::take_orphan) since. Costs a look at each task.
+    pub fn pin_orphans(&self) -> Vec<TaskRef> {
+        // SAFETY: as above.
+        let is_noted = |cell: &NonNull<Header>| unsafe { cell.as_ref() }.state.load().is_noted_orphan();
+        // SAFETY: as above.
+        self.cells().filter(is_noted).filter_map(|cell| unsafe { TaskRef::pin(cell) }).collect()
+    }
+
     /// Pins the task with this id, as a number, if it is among the [`FIND_MAX`] that were listed last. Looks at each
     /// in turn.
     pub fn find(&self, id: u64) -> Option<TaskRef> {

@@ -1,7 +1,7 @@
 //! The waker of a task: the cell's address and a counted reference, no allocation.
 
 use crate::header::{Header, TaskVtable};
-use crate::host::Host;
+use crate::host::{Host, host_of};
 use crate::notified::Notified;
 use shopfloor_protocol::task_state::{DropAction, WakeAction};
 use std::hint::black_box;
@@ -48,13 +48,6 @@ unsafe fn header<'a>(data: *const ()) -> &'a Header {
     unsafe { cell(data).as_ref() }
 }
 
-/// # Safety
-/// As [`header`], and the cell is listed (it has a waker, so it was not refused).
-unsafe fn host<H: Host>(header: &Header) -> &H {
-    // SAFETY: `host` is the `H` that this vtable was made for, and a listed cell keeps it alive.
-    unsafe { &*header.host.cast::<H>() }
-}
-
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: called on a live waker.
     let header = unsafe { header(data) };
@@ -65,8 +58,8 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake<H: Host>(data: *const ()) {
     // SAFETY: called on a live waker.
     let header = unsafe { header(data) };
-    // SAFETY: as above.
-    let host: &H = unsafe { host(header) };
+    // SAFETY: as above; the cell has a waker, so it was not refused, so it is listed.
+    let host = unsafe { host_of::<H>(cell(data)) };
     if !host.is_current() {
         // On another thread our reference is all that surely keeps the host, so it goes last.
         // SAFETY: the waker is live until it is dropped in the next statement.
@@ -86,8 +79,8 @@ unsafe fn wake_by_ref<H: Host>(data: *const ()) {
     // SAFETY: called on a live waker.
     let header = unsafe { header(data) };
     if header.state.wake_by_ref() == WakeAction::Schedule {
-        // SAFETY: as above; the caller's waker keeps the cell, and that keeps the host.
-        let host: &H = unsafe { host(header) };
+        // SAFETY: as above; the caller's waker keeps the cell, which is listed because it has one.
+        let host = unsafe { host_of::<H>(cell(data)) };
         host.schedule(Notified::new(cell(data)));
     }
 }

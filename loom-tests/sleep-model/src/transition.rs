@@ -30,7 +30,7 @@ transitions! {
     START_SEARCHING = "start_searching", "crates/protocol/src/idle.rs", "start_searching", "counts.fetch_add(SEARCHING";
     MAY_NOT_SEARCH = "start_searching: enough do", "crates/protocol/src/idle.rs", "start_searching", "return false;";
     STOP_SEARCHING = "stop_searching", "crates/protocol/src/idle.rs", "stop_searching", "counts.fetch_sub(SEARCHING";
-    HAND_ON = "stop_searching: the last one looks", "crates/protocol/src/idle.rs", "stop_searching", "if has_work() {";
+    HAND_ON = "stop_searching: the last one looks", "crates/protocol/src/idle.rs", "stop_searching", "if workplace.has_work() {";
     ANNOUNCE = "park: announce", "crates/protocol/src/idle.rs", "park", "counts.fetch_add(announce";
     SET_FLAG = "park: set the flag", "crates/protocol/src/idle.rs", "park", "flag.store(true";
     LOOK = "park: look", "crates/protocol/src/idle.rs", "park", "let found = look();";

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use protocol_loom::driver_token::{DriverToken, Turning};
 use protocol_loom::foreman_sleep::ForemanSleep;
 use protocol_loom::groups::Groups;
-use protocol_loom::idle::Idle;
+use protocol_loom::idle::{Idle, Workplace};
 use protocol_loom::parker::Parker;
 use protocol_loom::seats::Seats;
 
 use super::item::Item;
 use super::parker::Poll;
 use super::support::{Model, Order, Outcomes};
+use super::workplace::ByClosures;
 
 pub const MODELS: &[Model] = &[
     Model {
@@ -92,15 +93,25 @@ impl Floor {
         })
     }
 
-    fn unpark(&self, slot: usize) {
-        self.parkers[slot].unpark(|| self.driver.interrupt());
-    }
-
     /// As the scheduler's worker parks.
     fn park(&self, slot: usize, searching: bool, has_work: bool, in_driver: impl FnOnce()) -> bool {
         let parker = &self.parkers[slot];
         let look = || parker.take_token() || has_work && self.item.is_there();
         self.idle.park(slot, searching, look, || self.token.sleep(parker, |_| false, in_driver, || {}))
+    }
+}
+
+impl Workplace for Floor {
+    fn has_work(&self) -> bool {
+        self.item.is_there()
+    }
+
+    fn needs_a_worker(&self, _: usize) -> bool {
+        self.has_work()
+    }
+
+    fn unpark(&self, slot: usize) {
+        self.parkers[slot].unpark(|| self.driver.interrupt());
     }
 }
 
@@ -116,7 +127,8 @@ fn leave_against_park(order: Order, outcomes: &Outcomes, groups: usize) {
         ((), parks) = order.run2(
             move || {
                 drop(turning);
-                leaver.idle.hand_on_driver(group, |_| false, |slot| leaver.unpark(slot));
+                let unpark = |slot| leaver.unpark(slot);
+                leaver.idle.hand_on_driver(group, &ByClosures { has_work: || false, unpark });
             },
             move || {
                 let slept_in_driver = Cell::new(false);
@@ -167,8 +179,7 @@ fn push_against_sleepers(order: Order, outcomes: &Outcomes) {
     };
     let submitter = Arc::clone(&floor);
     let (first, second, ()) = order.run3(worker(0), worker(1), move || {
-        let push = || submitter.item.put();
-        submitter.idle.push(0, push, |_| submitter.item.is_there(), |slot| submitter.unpark(slot));
+        submitter.idle.push(0, || submitter.item.put(), &*submitter);
     });
     assert!(first != second, "one gets it");
     outcomes.saw(if first { "first" } else { "second" });
@@ -198,10 +209,7 @@ fn push_against_spinner(order: Order, outcomes: &Outcomes) {
             assert!(worker.item.take(), "the push ends the park");
             ended.get()
         },
-        move || {
-            let push = || submitter.item.put();
-            submitter.idle.push(0, push, |_| submitter.item.is_there(), |slot| submitter.unpark(slot));
-        },
+        move || submitter.idle.push(0, || submitter.item.put(), &*submitter),
     );
     outcomes.saw(ended);
 }
@@ -215,7 +223,7 @@ fn own_push_against_park(order: Order, outcomes: &Outcomes) {
             let (idle, item) = &*shared;
             item.put();
             if idle.could_wake(0) {
-                idle.wake_one(0, |_| item.is_there(), |_| {});
+                idle.wake_one(0, &ByClosures { has_work: || item.is_there(), unpark: |_| {} });
             }
             // The end of the poll: whatever was decided above, the pusher runs what is still there.
             item.take()

@@ -4,12 +4,13 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use protocol_loom::groups::Groups;
-use protocol_loom::idle::Idle;
+use protocol_loom::idle::{Idle, Workplace};
 use protocol_loom::parker::Parker;
 
 use super::item::Item;
 use super::payload::Payload;
 use super::support::{Model, Order, Outcomes};
+use super::workplace::ByClosures;
 
 pub const MODELS: &[Model] = &[
     Model {
@@ -130,20 +131,12 @@ impl Floor {
         })
     }
 
-    fn has_work(&self) -> bool {
-        self.items.iter().any(Item::is_there)
-    }
-
-    fn unpark(&self, slot: usize) {
-        self.parkers[slot].unpark(|| {});
-    }
-
     fn push(&self, item: usize) {
         self.push_from(0, item);
     }
 
     fn push_from(&self, group: usize, item: usize) {
-        self.idle.push(group, || self.items[item].put(), |_| self.has_work(), |slot| self.unpark(slot));
+        self.idle.push(group, || self.items[item].put(), self);
     }
 
     /// As the scheduler's worker parks.
@@ -154,7 +147,7 @@ impl Floor {
     }
 
     fn stop_searching(&self, group: usize) {
-        self.idle.stop_searching(group, || self.has_work(), |_| self.has_work(), |slot| self.unpark(slot));
+        self.idle.stop_searching(group, self);
     }
 
     /// Worker 0: parks until it has taken the one item.
@@ -179,6 +172,20 @@ impl Floor {
         for group in 0..self.groups {
             assert!(self.idle.start_searching(group, 1), "somebody is counted as searching");
         }
+    }
+}
+
+impl Workplace for Floor {
+    fn has_work(&self) -> bool {
+        self.items.iter().any(Item::is_there)
+    }
+
+    fn needs_a_worker(&self, _: usize) -> bool {
+        self.has_work()
+    }
+
+    fn unpark(&self, slot: usize) {
+        self.parkers[slot].unpark(|| {});
     }
 }
 
@@ -230,7 +237,7 @@ fn announcement_against_wake(order: Order, outcomes: &Outcomes) {
                 announced.read();
                 woken.set(true);
             };
-            floor.idle.push(0, || {}, |_| false, unpark);
+            floor.idle.push(0, || {}, &ByClosures { has_work: || false, unpark });
             woken.get()
         },
     );
@@ -344,7 +351,7 @@ fn push_that_relies_on_a_wake_of_one_group(order: Order, outcomes: &Outcomes) {
                     }
                     taken
                 },
-                move || waker.idle.wake_one_of(1, |_| waker.has_work(), |slot| waker.unpark(slot)),
+                move || waker.idle.wake_one_of(1, &*waker),
                 move || submitter.push_from(1, 0),
             );
         },
@@ -394,19 +401,22 @@ fn push_beside_a_searcher(order: Order, outcomes: &Outcomes) {
             assert!(floor.idle.start_searching(0, 2));
             assert!(!floor.idle.start_searching(0, 2), "one of two searches already");
             assert!(!floor.idle.could_wake(0));
-            let nobody = |_| panic!("the searcher will find it");
-            floor.idle.push(0, || floor.items[0].put(), |_| floor.has_work(), nobody);
+            let unpark = |_| panic!("the searcher will find it");
+            let without_a_wake = ByClosures { has_work: || floor.has_work(), unpark };
+            floor.idle.push(0, || floor.items[0].put(), &without_a_wake);
             woken_by = order.run2(
                 move || {
                     let woken = Cell::new(None);
+                    let unpark = |slot| woken.set(Some(slot));
                     let has_work = || searcher.has_work();
-                    searcher.idle.stop_searching(0, has_work, |_| has_work(), |slot| woken.set(Some(slot)));
+                    searcher.idle.stop_searching(0, &ByClosures { has_work, unpark });
                     woken.get()
                 },
                 move || {
                     let woken = Cell::new(None);
-                    let push = || submitter.items[1].put();
-                    submitter.idle.push(0, push, |_| submitter.has_work(), |slot| woken.set(Some(slot)));
+                    let unpark = |slot| woken.set(Some(slot));
+                    let has_work = || submitter.has_work();
+                    submitter.idle.push(0, || submitter.items[1].put(), &ByClosures { has_work, unpark });
                     woken.get()
                 },
             );

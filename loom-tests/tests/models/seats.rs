@@ -8,6 +8,7 @@ use protocol_loom::seats::Seats;
 use protocol_loom::shutdown::Lifecycle;
 use protocol_loom::thread_count::ThreadCount;
 
+use super::payload::Payload;
 use super::support::{Model, Order, Outcomes};
 
 pub const MODELS: &[Model] = &[
@@ -27,7 +28,7 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "shutdown::who_waits_for_the_threads_comes_after_the_last",
-        property: "The end of the last thread against a wait for it: the wait ends, after that, and not by itself.",
+        property: "The end of the last thread against a wait for it: the wait ends, after what that one has to finish.",
         outcomes: &["at once", "woken"],
         preemption_bound: None,
         body: last_end_against_wait,
@@ -38,10 +39,14 @@ fn two_ends(order: Order, outcomes: &Outcomes) {
     let threads = Arc::new(ThreadCount::new());
     (0..3).for_each(|_| threads.starts());
     assert_eq!(threads.get(), 3);
-    assert!(!threads.ended(), "the third one could not be started");
+    threads.ends(|| panic!("the third one could not be started, and two are left"));
     let end = || {
         let threads = Arc::clone(&threads);
-        move || threads.ended()
+        move || {
+            let mut is_last = false;
+            threads.ends(|| is_last = true);
+            is_last
+        }
     };
     let (first, second) = order.run2(end(), end());
     assert!(first != second);
@@ -83,13 +88,13 @@ fn leave_against_note(order: Order, outcomes: &Outcomes) {
 }
 
 fn last_end_against_wait(order: Order, outcomes: &Outcomes) {
-    let shared = Arc::new((Lifecycle::new(), ThreadCount::new()));
+    let shared = Arc::new((Lifecycle::new(), ThreadCount::new(), Payload::new()));
     shared.1.starts();
     assert!(!shared.0.wait(|| shared.1.get() == 0, || Some(Duration::ZERO)), "there was no time");
     let thread = Arc::clone(&shared);
     let ((), waited) = order.run2(
         move || {
-            assert!(thread.1.ended());
+            thread.1.ends(|| thread.2.write());
             thread.0.notify();
         },
         move || {
@@ -100,6 +105,7 @@ fn last_end_against_wait(order: Order, outcomes: &Outcomes) {
             };
             assert!(shared.0.wait(|| shared.1.get() == 0, for_ever));
             assert_eq!(shared.1.get(), 0);
+            shared.2.read();
             waited.get()
         },
     );

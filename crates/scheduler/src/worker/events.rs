@@ -7,6 +7,7 @@ use crate::floor::Floor;
 use crate::slot::USER_CODE;
 use crate::spin_policy::Round;
 use crate::timer::{FIRE_MAX, FIRE_MAX_IN_CROWD};
+use shopfloor_protocol::idle::Workplace;
 use shopfloor_task::Notified;
 use std::cell::RefCell;
 use std::task::Waker;
@@ -20,10 +21,11 @@ impl Worker {
         let Config { event_interval, event_time, timer_time, .. } = &self.floor.config;
         let polls = self.polls_before.get() + self.look_interval.get();
         let are_enough = polls >= *event_interval;
-        let since = Duration::from_nanos(now.saturating_sub(self.driver_looked_at.get()));
+        let driver_looked_at = self.driver_looked_at.get();
+        let since = driver_looked_at.map_or(Duration::MAX, |at| Duration::from_nanos(now.saturating_sub(at)));
         let mut wakers = self.wakers.take();
         if since >= if are_enough { *event_time.start() } else { *event_time.end() } {
-            self.driver_looked_at.set(now);
+            self.driver_looked_at.set(Some(now));
             self.look_at_driver(&mut wakers);
         }
         let of_driver = wakers.len();
@@ -38,6 +40,15 @@ impl Worker {
         self.until_look.set(self.look_interval.get());
     }
 
+    /// Who leaves to poll the root of `block_on`, and comes back at once if that has woken itself, may never park between:
+    /// so it looks around when a look `is_due`, and the first time.
+    pub(super) fn look_before_leaving(&self, is_due: bool) {
+        // One that retires has given its slot away.
+        if self.slot().is_some() && (is_due || self.driver_looked_at.get().is_none()) {
+            self.look_around(self.floor.clock.now());
+        }
+    }
+
     /// Where there are several groups, what waits in the driver of the own one goes before what others have: who finds enough
     /// to steal might not come by for long, and the others sleep beside it.
     pub(super) fn take_events(&self) -> Option<Notified> {
@@ -46,7 +57,7 @@ impl Worker {
         }
         let mut wakers = self.wakers.take();
         if self.look_at_driver(&mut wakers) {
-            self.driver_looked_at.set(self.floor.clock.now());
+            self.driver_looked_at.set(Some(self.floor.clock.now()));
         }
         let of_driver = wakers.len();
         self.wake_batch(wakers, of_driver);
@@ -71,8 +82,13 @@ impl Worker {
     /// One turn of the group's driver, by the holder of its token. False: it failed, which is to be reported when the token
     /// is given back.
     fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> bool {
-        let turned = self.driver_group().driver.turn(timeout, wakers);
-        turned.map_err(|error| self.driver_error.set(Some(error))).is_ok()
+        let group = self.driver_group();
+        let turned = group.driver.turn(timeout, wakers);
+        let is_ok = turned.map_err(|error| self.driver_error.set(Some(error))).is_ok();
+        if is_ok {
+            group.forget_error();
+        }
+        is_ok
     }
 
     fn report_driver_error(&self) {
@@ -125,13 +141,20 @@ impl Worker {
         let keeps_awake =
             || own.parker.take_token() || !own.lifo.is_empty() || floor.has_work() || floor.try_close();
         let was_searching = self.is_searching.get();
-        let searching = floor.idle.park(slot, was_searching, keeps_awake, || self.block(slot, &mut wakers));
+        let mut slept = false;
+        let block = || {
+            slept = true;
+            self.block(slot, &mut wakers);
+        };
+        let searching = floor.idle.park(slot, was_searching, keeps_awake, block);
         self.is_searching.set(searching);
         floor.foreman.worker_left_park();
         let of_driver = wakers.len();
         let now = floor.clock.now();
         self.looked_at.set(now);
-        self.driver_looked_at.set(now);
+        if slept {
+            self.driver_looked_at.set(Some(now));
+        }
         floor.timers.fire_due_of(self.group.get(), now, FIRE_MAX, &mut wakers);
         self.wake_batch(wakers, of_driver);
         self.report_driver_error();
