@@ -164,6 +164,8 @@ const MANY_BUFFERS: usize = 1500;
 fn more_buffers_than_one_call_takes_are_written_though_the_peer_reads_nothing_yet() {
     on_all_runtimes(|| async {
         let (mut client, mut server) = connected().await;
+        // The driver knows it, so that a conclusion could be drawn.
+        client.writable().await.expect("there is room");
         let mut left = &[IoSlice::new(b"x"); MANY_BUFFERS][..];
         while !left.is_empty() {
             left = &left[client.write_vectored(left).await.expect("a write")..];
@@ -177,6 +179,7 @@ fn more_buffers_than_one_call_takes_are_filled_with_what_is_there() {
     on_all_runtimes(|| async {
         let (mut client, mut server) = connected().await;
         client.write_all(&[7; MANY_BUFFERS]).await.expect("a write");
+        server.readable().await.expect("there is something");
         let mut bytes = [0; MANY_BUFFERS];
         let mut read = 0;
         while read < MANY_BUFFERS {
