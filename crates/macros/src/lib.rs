@@ -33,8 +33,8 @@ impl Attribute {
 /// Runs an `async fn` to its end on a runtime built for it.
 ///
 /// The function becomes an ordinary one that builds a runtime with I/O, timers and everything else
-/// enabled, runs the body as its root future on the calling thread, and drops the runtime. Its return type
-/// and its attributes stay. Under any other name than `main` it may take arguments.
+/// enabled, runs the body as its root future on the calling thread, and drops the runtime, which waits 10 s at most for
+/// polls and blocking jobs under way. Its return type and its attributes stay. Under any other name than `main` it may take arguments.
 ///
 /// | option | value | default |
 /// |---|---|---|

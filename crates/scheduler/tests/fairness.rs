@@ -287,7 +287,7 @@ fn short_polls() -> Config {
 fn an_event_behind_busy_tasks_waits_for_an_event_interval_and_the_queue() {
     let driver = Arc::new(TestDriver::default());
     let runtime = Scheduler::start(short_polls(), vec![Arc::clone(&driver) as _]);
-    let runtime = runtime.expect("it starts no thread");
+    let runtime = runtime.expect("it starts no worker");
     let longest = longest_wait(&runtime, move |waker| driver.load([waker.clone()]));
     assert!(longest <= EVENT_INTERVAL as usize + BUSY, "{longest} polls");
     assert!(longest > EVENT_INTERVAL as usize / 2, "{longest} polls: the interval was not seen");
@@ -327,7 +327,7 @@ fn turns_in(intervals: u32, shortest_event_time: Duration, timer_time: Duration)
     config.event_time = shortest_event_time..=Duration::MAX;
     config.timer_time = timer_time;
     let driver = Arc::new(CountingDriver::default());
-    let runtime = Scheduler::start(config, vec![Arc::clone(&driver) as _]).expect("it starts no thread");
+    let runtime = Scheduler::start(config, vec![Arc::clone(&driver) as _]).expect("it starts no worker");
     let task = runtime.spawn(async move {
         let polls = async |count| {
             for _ in 0..count {
@@ -361,7 +361,7 @@ fn an_event_waits_for_the_queue_alone_behind_long_polls() {
     let mut config = short_polls();
     config.event_time = Duration::ZERO..=Duration::ZERO;
     let driver = Arc::new(TestDriver::default());
-    let runtime = Scheduler::start(config, vec![Arc::clone(&driver) as _]).expect("it starts no thread");
+    let runtime = Scheduler::start(config, vec![Arc::clone(&driver) as _]).expect("it starts no worker");
     let longest = longest_wait(&runtime, move |waker| driver.load([waker.clone()]));
     assert!(longest <= BUSY + 1, "{longest} polls");
 }
@@ -461,7 +461,7 @@ fn due_timers_put_a_bounded_number_of_tasks_in_front_of_the_others() {
 fn an_event_waits_for_an_event_interval_of_a_root_that_wakes_itself_while_there_is_no_task() {
     let driver = Arc::new(TestDriver::default());
     let runtime = Scheduler::start(short_polls(), vec![Arc::clone(&driver) as _]);
-    let runtime = runtime.expect("it starts no thread");
+    let runtime = runtime.expect("it starts no worker");
     let waits: Vec<u32> = runtime.block_on(async {
         let mut waits = Vec::new();
         for _ in 0..3 {
@@ -485,7 +485,7 @@ fn an_event_waits_for_an_event_interval_of_a_root_that_wakes_itself_while_there_
 fn each_call_of_block_on_looks_at_the_driver_if_its_root_wakes_itself() {
     let driver = Arc::new(TestDriver::default());
     let runtime = Scheduler::start(short_polls(), vec![Arc::clone(&driver) as _]);
-    let runtime = runtime.expect("it starts no thread");
+    let runtime = runtime.expect("it starts no worker");
     for _ in 0..3 {
         let seen = Arc::new(Seen(Flag::new(false)));
         driver.load([Waker::from(Arc::clone(&seen))]);

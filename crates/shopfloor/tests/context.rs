@@ -23,7 +23,7 @@ fn named(name: &str) -> Runtime {
 }
 
 fn current_thread() -> Runtime {
-    Builder::new_current_thread().build().expect("it starts no thread")
+    Builder::new_current_thread().build().expect("it starts no worker")
 }
 
 /// The name of the thread that runs a task of the runtime that this thread is inside of.

@@ -103,7 +103,7 @@ fn a_runtime_that_gets_too_few_threads_ends_those_that_it_got() {
 fn a_blocking_job_without_a_thread_is_cancelled_and_one_behind_another_runs_later() {
     alone("a_blocking_job_without_a_thread_is_cancelled_and_one_behind_another_runs_later", || {
         let runtime =
-            Builder::new_current_thread().thread_stack_size(STACK).build().expect("needs no thread");
+            Builder::new_current_thread().thread_stack_size(STACK).build().expect("it starts no worker");
         allow_threads(0);
         let refused = runtime.block_on(runtime.spawn_blocking(|| 7));
         assert!(refused.expect_err("nobody can run it").is_cancelled());

@@ -62,7 +62,7 @@ fn panic_message(f: impl FnOnce()) -> String {
 
 #[test]
 fn no_sleep_ends_early() {
-    for runtime in [workers(2), Builder::new_current_thread().build().expect("no thread is needed")] {
+    for runtime in [workers(2), Builder::new_current_thread().build().expect("it starts no worker")] {
         runtime.block_on(async {
             let sleepers: Vec<_> = (0..500u64)
                 .map(|number| {
