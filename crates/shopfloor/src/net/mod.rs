@@ -9,6 +9,8 @@
 
 pub(crate) mod addr;
 pub(crate) mod byte_stream;
+mod datagram;
+mod options;
 pub(crate) mod readiness;
 pub mod split;
 pub mod tcp;

@@ -4,7 +4,6 @@ use std::io;
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
 
-use bytes::BufMut;
 use shopfloor_driver::{Driver, SourceKind};
 use shopfloor_protocol::sync::Arc;
 use socket2::SockRef;
@@ -12,10 +11,10 @@ use tokio::io::ReadBuf;
 
 use crate::context::IoWait;
 use crate::io::Interest;
-use crate::io::buf_mut::{fill, fill_from};
 use crate::io::leaf::LeafSource;
-use crate::io::recv::recv_buf;
 use crate::net::addr::{self, ToSocketAddrs};
+use crate::net::datagram::impl_datagram;
+use crate::net::options::socket_options;
 use crate::net::readiness::{impl_readiness, impl_std_conversion};
 
 /// A UDP socket.
@@ -46,10 +45,15 @@ pub struct UdpSocket {
 
 impl_std_conversion!(UdpSocket, net::UdpSocket);
 impl_readiness!(UdpSocket, poll_recv_ready, poll_send_ready);
+impl_datagram!(UdpSocket, SocketAddr);
 
 impl UdpSocket {
     fn on(io: net::UdpSocket, driver: &Arc<Driver>) -> Self {
         Self { leaf: LeafSource::new(io, driver, SourceKind::Other) }
+    }
+
+    fn options(&self) -> SockRef<'_> {
+        SockRef::from(self.leaf.get_ref())
     }
 
     /// A socket at `addr`; of several addresses, at the first one that can be had.
@@ -96,34 +100,6 @@ impl UdpSocket {
         self.leaf.get_ref().peer_addr()
     }
 
-    /// Sends one datagram to the connected peer.
-    ///
-    /// # Errors
-    /// What the system says, also that an earlier datagram was refused; or if the socket cannot be
-    /// registered, or its runtime has shut down.
-    ///
-    /// # Cancel safety
-    /// The datagram was not sent.
-    pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.leaf.io(IoWait::Write, |io| io.send(buf)).await
-    }
-
-    /// As [`send`](Self::send), for one task per direction.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.leaf.poll_io(cx, IoWait::Write, |io| io.send(buf))
-    }
-
-    /// As [`send`](Self::send), without waiting.
-    ///
-    /// # Errors
-    /// `WouldBlock` if there is no room; else what the system says.
-    pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.leaf.try_io(Interest::WRITABLE, |io| io.send(buf))
-    }
-
     /// Sends one datagram to `addr`; of several addresses, to the first one.
     ///
     /// # Errors
@@ -157,104 +133,6 @@ impl UdpSocket {
     /// `WouldBlock` if there is no room; else what the system says.
     pub fn try_send_to(&self, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
         self.leaf.try_io(Interest::WRITABLE, |io| io.send_to(buf, addr))
-    }
-
-    /// Receives one datagram from the connected peer.
-    ///
-    /// # Errors
-    /// What the system says, also that a datagram sent before was refused; or if the socket cannot be
-    /// registered, or its runtime has shut down.
-    ///
-    /// # Cancel safety
-    /// No datagram is lost.
-    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.leaf.io(IoWait::Read, |io| io.recv(buf)).await
-    }
-
-    /// As [`recv`](Self::recv), for one task per direction.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.leaf.poll_io(cx, IoWait::Read, |io| recv_buf(io, buf)).map_ok(drop)
-    }
-
-    /// As [`recv`](Self::recv), without waiting.
-    ///
-    /// # Errors
-    /// `WouldBlock` if nothing is there; else what the system says.
-    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.leaf.try_io(Interest::READABLE, |io| io.recv(buf))
-    }
-
-    /// Receives one datagram and says from whom.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// No datagram is lost.
-    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.leaf.io(IoWait::Read, |io| io.recv_from(buf)).await
-    }
-
-    /// As [`recv_from`](Self::recv_from), for one task per direction.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_recv_from(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<SocketAddr>> {
-        self.leaf.poll_fill(cx, buf, |io, buf| io.recv_from(buf))
-    }
-
-    /// As [`recv_from`](Self::recv_from), without waiting.
-    ///
-    /// # Errors
-    /// `WouldBlock` if nothing is there; else what the system says.
-    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.leaf.try_io(Interest::READABLE, |io| io.recv_from(buf))
-    }
-
-    /// As [`recv`](Self::recv), into the room that `buf` has now; `buf` is advanced by the length. What does
-    /// not fit is lost, so a vector needs the room reserved before.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// No datagram is lost.
-    pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.leaf.io(IoWait::Read, |io| fill(buf, |free| recv_buf(io, free))).await
-    }
-
-    /// As [`recv_buf`](Self::recv_buf), without waiting.
-    ///
-    /// # Errors
-    /// `WouldBlock` if nothing is there; else what the system says.
-    pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.leaf.try_io(Interest::READABLE, |io| fill(buf, |free| recv_buf(io, free)))
-    }
-
-    /// As [`recv_buf`](Self::recv_buf), and says from whom the datagram is.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// No datagram is lost.
-    pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        self.leaf.io(IoWait::Read, |io| fill_from(buf, |free| io.recv_from(free))).await
-    }
-
-    /// As [`recv_buf_from`](Self::recv_buf_from), without waiting.
-    ///
-    /// # Errors
-    /// `WouldBlock` if nothing is there; else as [`recv_buf_from`](Self::recv_buf_from).
-    pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        self.leaf.try_io(Interest::READABLE, |io| fill_from(buf, |free| io.recv_from(free)))
     }
 
     /// As [`recv`](Self::recv), and leaves the datagram in the queue.
@@ -380,47 +258,22 @@ fn peek_sender(socket: &net::UdpSocket) -> io::Result<SocketAddr> {
     sender.as_socket().ok_or_else(|| io::Error::other("the sender has no address of the internet"))
 }
 
-/// Getters and setters that pass an option of the socket through.
-macro_rules! socket_options {
-    ($($(#[$cfg:meta])* $what:literal $get:ident, $set:ident = $via:ident, $set_via:ident: $value:ty;)*) => {
-        impl UdpSocket {$(
-            #[doc = concat!("Gets ", $what, ".")]
-            ///
-            /// # Errors
-            /// What the system says.
-            $(#[$cfg])*
-            pub fn $get(&self) -> io::Result<$value> {
-                SockRef::from(self.leaf.get_ref()).$via()
-            }
-
-            #[doc = concat!("Sets ", $what, ".")]
-            ///
-            /// # Errors
-            /// What the system says.
-            $(#[$cfg])*
-            pub fn $set(&self, value: $value) -> io::Result<()> {
-                SockRef::from(self.leaf.get_ref()).$set_via(value)
-            }
-        )*}
-    };
-}
-
-socket_options! {
+socket_options! { UdpSocket:
     "whether datagrams may go to a broadcast address (`SO_BROADCAST`)"
-        broadcast, set_broadcast = broadcast, set_broadcast: bool;
+        broadcast = broadcast, set_broadcast = set_broadcast: bool;
     "whether this machine gets its own IPv4 multicasts (`IP_MULTICAST_LOOP`)"
-        multicast_loop_v4, set_multicast_loop_v4 = multicast_loop_v4, set_multicast_loop_v4: bool;
+        multicast_loop_v4 = multicast_loop_v4, set_multicast_loop_v4 = set_multicast_loop_v4: bool;
     "whether this machine gets its own IPv6 multicasts (`IPV6_MULTICAST_LOOP`)"
-        multicast_loop_v6, set_multicast_loop_v6 = multicast_loop_v6, set_multicast_loop_v6: bool;
+        multicast_loop_v6 = multicast_loop_v6, set_multicast_loop_v6 = set_multicast_loop_v6: bool;
     "the hops that an IPv4 multicast may travel (`IP_MULTICAST_TTL`)"
-        multicast_ttl_v4, set_multicast_ttl_v4 = multicast_ttl_v4, set_multicast_ttl_v4: u32;
+        multicast_ttl_v4 = multicast_ttl_v4, set_multicast_ttl_v4 = set_multicast_ttl_v4: u32;
     "the hops that an IPv4 datagram may travel (`IP_TTL`)"
-        ttl, set_ttl = ttl_v4, set_ttl_v4: u32;
+        ttl = ttl_v4, set_ttl = set_ttl_v4: u32;
     "the type of service of IPv4 datagrams (`IP_TOS`)"
-        tos_v4, set_tos_v4 = tos_v4, set_tos_v4: u32;
+        tos_v4 = tos_v4, set_tos_v4 = set_tos_v4: u32;
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "macos"))]
     "the traffic class of IPv6 datagrams (`IPV6_TCLASS`)"
-        tclass_v6, set_tclass_v6 = tclass_v6, set_tclass_v6: u32;
+        tclass_v6 = tclass_v6, set_tclass_v6 = set_tclass_v6: u32;
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -430,7 +283,7 @@ impl UdpSocket {
     /// # Errors
     /// What the system says.
     pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
-        SockRef::from(self.leaf.get_ref()).device()
+        self.options().device()
     }
 
     /// Binds the socket to a network interface, or to none (`SO_BINDTODEVICE`).
@@ -438,6 +291,6 @@ impl UdpSocket {
     /// # Errors
     /// What the system says, above all that the process may not.
     pub fn bind_device(&self, interface: Option<&[u8]>) -> io::Result<()> {
-        SockRef::from(self.leaf.get_ref()).bind_device(interface)
+        self.options().bind_device(interface)
     }
 }

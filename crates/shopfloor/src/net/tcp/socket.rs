@@ -8,6 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{TcpListener, TcpStream};
 use crate::context;
+use crate::net::options::socket_options;
 
 /// A TCP socket that is neither connected nor listening yet, to be set up first.
 ///
@@ -33,6 +34,10 @@ pub struct TcpSocket {
 }
 
 impl TcpSocket {
+    fn options(&self) -> &Socket {
+        &self.socket
+    }
+
     /// A socket for IPv4.
     ///
     /// # Errors
@@ -138,32 +143,7 @@ fn is_under_way(error: &io::Error) -> bool {
     in_progress || error.kind() == io::ErrorKind::Interrupted
 }
 
-/// Getters and setters that pass an option of the socket through.
-macro_rules! socket_options {
-    ($($(#[$cfg:meta])* $what:literal $get:ident = $get2:ident, $set:ident = $set2:ident: $value:ty;)*) => {
-        impl TcpSocket {$(
-            #[doc = concat!("Gets ", $what, ".")]
-            ///
-            /// # Errors
-            /// What the system says.
-            $(#[$cfg])*
-            pub fn $get(&self) -> io::Result<$value> {
-                self.socket.$get2()
-            }
-
-            #[doc = concat!("Sets ", $what, ".")]
-            ///
-            /// # Errors
-            /// What the system says.
-            $(#[$cfg])*
-            pub fn $set(&self, value: $value) -> io::Result<()> {
-                self.socket.$set2(value)
-            }
-        )*}
-    };
-}
-
-socket_options! {
+socket_options! { TcpSocket:
     "whether the system probes an idle connection (`SO_KEEPALIVE`)"
         keepalive = keepalive, set_keepalive = set_keepalive: bool;
     "whether an address with old connections can be taken (`SO_REUSEADDR`)"

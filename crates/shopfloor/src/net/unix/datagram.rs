@@ -6,17 +6,14 @@ use std::os::unix::net;
 use std::path::Path;
 use std::task::{Context, Poll};
 
-use bytes::BufMut;
 use shopfloor_driver::{Driver, SourceKind};
 use shopfloor_protocol::sync::Arc;
-use tokio::io::ReadBuf;
 
 use super::SocketAddr;
 use crate::context::{self, IoWait};
 use crate::io::Interest;
-use crate::io::buf_mut::{fill, fill_from};
 use crate::io::leaf::LeafSource;
-use crate::io::recv::recv_buf;
+use crate::net::datagram::impl_datagram;
 use crate::net::readiness::{impl_readiness, impl_std_conversion};
 
 /// A Unix domain socket for datagrams.
@@ -29,6 +26,7 @@ pub struct UnixDatagram {
 
 impl_std_conversion!(UnixDatagram, net::UnixDatagram);
 impl_readiness!(UnixDatagram, poll_recv_ready, poll_send_ready);
+impl_datagram!(UnixDatagram, SocketAddr);
 
 impl UnixDatagram {
     fn on(io: net::UnixDatagram, driver: &Arc<Driver>) -> Self {
@@ -107,33 +105,6 @@ impl UnixDatagram {
         self.leaf.get_ref().shutdown(how)
     }
 
-    /// Sends one datagram to the connected peer.
-    ///
-    /// # Errors
-    /// What the system says; or if the socket cannot be registered, or its runtime has shut down.
-    ///
-    /// # Cancel safety
-    /// The datagram was not sent.
-    pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.leaf.io(IoWait::Write, |io| io.send(buf)).await
-    }
-
-    /// As [`send`](Self::send), for one task per direction.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.leaf.poll_io(cx, IoWait::Write, |io| io.send(buf))
-    }
-
-    /// As [`send`](Self::send), without waiting.
-    ///
-    /// # Errors
-    /// `WouldBlock` if there is no room; else what the system says.
-    pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.leaf.try_io(Interest::WRITABLE, |io| io.send(buf))
-    }
-
     /// Sends one datagram to the socket at `path`.
     ///
     /// Linux does not say when a peer has room again to which the socket is not connected. Towards peers that
@@ -167,102 +138,5 @@ impl UnixDatagram {
     /// `WouldBlock` if there is no room; else what the system says.
     pub fn try_send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
         self.leaf.try_io(Interest::WRITABLE, |io| io.send_to(buf, path.as_ref()))
-    }
-
-    /// Receives one datagram.
-    ///
-    /// # Errors
-    /// What the system says; or if the socket cannot be registered, or its runtime has shut down.
-    ///
-    /// # Cancel safety
-    /// No datagram is lost.
-    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.leaf.io(IoWait::Read, |io| io.recv(buf)).await
-    }
-
-    /// As [`recv`](Self::recv), for one task per direction.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.leaf.poll_io(cx, IoWait::Read, |io| recv_buf(io, buf)).map_ok(drop)
-    }
-
-    /// As [`recv`](Self::recv), without waiting.
-    ///
-    /// # Errors
-    /// `WouldBlock` if nothing is there; else what the system says.
-    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.leaf.try_io(Interest::READABLE, |io| io.recv(buf))
-    }
-
-    /// Receives one datagram and says from whom.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// No datagram is lost.
-    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.leaf.io(IoWait::Read, |io| io.recv_from(buf)).await
-    }
-
-    /// As [`recv_from`](Self::recv_from), for one task per direction.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    pub fn poll_recv_from(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<SocketAddr>> {
-        self.leaf.poll_fill(cx, buf, |io, buf| io.recv_from(buf))
-    }
-
-    /// As [`recv_from`](Self::recv_from), without waiting.
-    ///
-    /// # Errors
-    /// `WouldBlock` if nothing is there; else what the system says.
-    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.leaf.try_io(Interest::READABLE, |io| io.recv_from(buf))
-    }
-
-    /// As [`recv`](Self::recv), into the room that `buf` has now; `buf` is advanced by the length. What does
-    /// not fit is lost, so a vector needs the room reserved before.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// No datagram is lost.
-    pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.leaf.io(IoWait::Read, |io| fill(buf, |free| recv_buf(io, free))).await
-    }
-
-    /// As [`recv_buf`](Self::recv_buf), without waiting.
-    ///
-    /// # Errors
-    /// `WouldBlock` if nothing is there; else what the system says.
-    pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.leaf.try_io(Interest::READABLE, |io| fill(buf, |free| recv_buf(io, free)))
-    }
-
-    /// As [`recv_buf`](Self::recv_buf), and says from whom the datagram is.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// No datagram is lost.
-    pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        self.leaf.io(IoWait::Read, |io| fill_from(buf, |free| io.recv_from(free))).await
-    }
-
-    /// As [`recv_buf_from`](Self::recv_buf_from), without waiting.
-    ///
-    /// # Errors
-    /// `WouldBlock` if nothing is there; else as [`recv_buf_from`](Self::recv_buf_from).
-    pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        self.leaf.try_io(Interest::READABLE, |io| fill_from(buf, |free| io.recv_from(free)))
     }
 }
