@@ -182,7 +182,7 @@ impl<T: AsSource> Source<T> {
     }
 
     /// As [`ready`](Self::ready), for the caller who will clear it: hand the result to
-    /// [`clear_ready`](Self::clear_ready) or [`clear_would_block`](Self::clear_would_block).
+    /// [`clear_ready`](Self::clear_ready).
     ///
     /// # Errors
     /// As [`ready`](Self::ready).
@@ -228,13 +228,6 @@ impl<T: AsSource> Source<T> {
     /// Clears `facts`, unless an event came after `seen` was observed. That one direction was closed stays.
     pub fn clear_ready(&self, seen: Observed, facts: Ready) {
         self.state.readiness().clear(seen, facts - Ready::READ_CLOSED - Ready::WRITE_CLOSED);
-    }
-
-    /// Clears what an operation with this interest, tried after `seen` was observed, has disproved by saying
-    /// "would block"; unless an event came in between.
-    #[inline]
-    pub fn clear_would_block(&self, seen: Observed, interest: Interest) {
-        self.state.readiness().clear(seen, interest.own_facts());
     }
 
     #[inline]

@@ -40,8 +40,8 @@ impl Worker {
         self.until_look.set(self.look_interval.get());
     }
 
-    /// Who leaves to poll the root of `block_on`, and comes back at once if that has woken itself, may never park between:
-    /// so it looks around when a look `is_due`, and the first time.
+    /// Who leaves to poll the root of `block_on` comes back at once if that wakes itself, and may never park: so it looks
+    /// around when a look `is_due`, and the first time, since the next call of `block_on` is by a new worker.
     pub(super) fn look_before_leaving(&self, is_due: bool) {
         // One that retires has given its slot away.
         if self.slot().is_some() && (is_due || self.driver_looked_at.get().is_none()) {

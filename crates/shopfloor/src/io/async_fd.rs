@@ -57,8 +57,6 @@ pub struct AsyncFd<T: AsFd> {
 #[must_use = "readiness that is not cleared is reported again at once"]
 pub struct ReadyGuard<P> {
     async_fd: P,
-    /// What it was waited for.
-    interest: Interest,
     seen: Observed,
     /// The part of what was seen that answers the interest and has not been cleared.
     left: Ready,
@@ -308,7 +306,7 @@ impl<T: AsFd> AsyncFd<T> {
 
 impl<P> ReadyGuard<P> {
     fn new(async_fd: P, (interest, seen): (Interest, Observed)) -> Self {
-        Self { async_fd, interest, seen, left: seen.ready() & interest.answers() }
+        Self { async_fd, seen, left: seen.ready() & interest.answers() }
     }
 }
 
@@ -345,8 +343,7 @@ impl<T: AsFd, P: Deref<Target = AsyncFd<T>>> ReadyGuard<P> {
     fn conclude<R>(&mut self, outcome: io::Result<R>) -> Result<io::Result<R>, TryIoError> {
         match outcome {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.async_fd.leaf.source().clear_would_block(self.seen, self.interest);
-                self.left = Ready::EMPTY;
+                self.clear_ready();
                 Err(TryIoError)
             }
             outcome => Ok(outcome),
@@ -355,7 +352,7 @@ impl<T: AsFd, P: Deref<Target = AsyncFd<T>>> ReadyGuard<P> {
 }
 
 impl<'a, T: AsFd> ReadyGuard<&'a AsyncFd<T>> {
-    /// Tries an operation. When it says `WouldBlock` the readiness is cleared.
+    /// Tries an operation. When it says `WouldBlock`, that is [`clear_ready`](Self::clear_ready).
     ///
     /// # Errors
     /// [`TryIoError`] stands for `WouldBlock`; every other outcome of `op` is inside the `Ok`.
@@ -374,7 +371,7 @@ impl<'a, T: AsFd> ReadyGuard<&'a AsyncFd<T>> {
 }
 
 impl<T: AsFd> ReadyGuard<&mut AsyncFd<T>> {
-    /// Tries an operation. When it says `WouldBlock` the readiness is cleared.
+    /// Tries an operation. When it says `WouldBlock`, that is [`clear_ready`](Self::clear_ready).
     ///
     /// # Errors
     /// [`TryIoError`] stands for `WouldBlock`; every other outcome of `op` is inside the `Ok`.

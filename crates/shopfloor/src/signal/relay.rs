@@ -60,7 +60,7 @@ impl Relay {
         Ok(Self { kind, leaf, came: watch::Sender::new(()), id })
     }
 
-    /// Begins to listen: what came before is not heard.
+    /// Begins to listen: what came before is not heard, unless somebody is just about to hand it out.
     pub(crate) fn listen(&self) -> watch::Receiver<()> {
         // Nothing to take, or an error that whoever waits will meet as well.
         let _: io::Result<()> = self.take(self.leaf.get_ref());

@@ -3,14 +3,16 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::pipe::{PipeFlags, pipe_with};
 use shopfloor::io::unix::AsyncFdReadyGuard;
 use shopfloor::io::{AsyncFd, Interest, Ready};
+use shopfloor::runtime::IoBackend;
 
-use crate::on_all_runtimes;
+use crate::{multi_thread, on_all_runtimes, watched};
 
 fn pipe() -> (AsyncFd<File>, AsyncFd<File>) {
     let (reader, writer) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC).expect("a pipe");
@@ -112,6 +114,29 @@ fn an_operation_that_would_block_leaves_the_readiness_of_the_other_direction() {
         }
         ours.readable().await.expect("the byte is still there").clear_ready();
         assert_eq!(ours.get_ref().read(&mut [0; 16]).expect("the byte"), 1);
+    });
+}
+
+/// The other backend does not know it.
+#[cfg(target_os = "linux")]
+#[test]
+fn that_the_peer_has_closed_is_not_cleared() {
+    watched(|| {
+        multi_thread(IoBackend::Best).block_on(async {
+            let (ours, theirs) = UnixStream::pair().expect("a pair");
+            ours.set_nonblocking(true).expect("the mode");
+            let ours = AsyncFd::new(ours).expect("it has readiness");
+            theirs.shutdown(Shutdown::Write).expect("it is open");
+            ours.readable().await.expect("readiness").retain_ready();
+            let either = Interest::READABLE | Interest::WRITABLE;
+            loop {
+                let mut guard = ours.ready(either).await.expect("readiness");
+                if guard.try_io(|fd| fd.get_ref().write(&[0; 4096])).is_err() {
+                    break;
+                }
+            }
+            assert!(ours.readable().await.expect("readiness").ready().is_read_closed());
+        });
     });
 }
 

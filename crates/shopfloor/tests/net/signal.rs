@@ -50,12 +50,26 @@ fn every_listener_gets_every_signal_of_its_kind() {
     });
 }
 
+/// Sends `SIGUSR1`, and comes back when all who listened have been told: handlers run in the order in which they were made.
+fn send_and_wait_for_the_handler() {
+    std::thread::scope(|scope| {
+        let witness = scope.spawn(|| {
+            current_thread(IoBackend::Best).block_on(async {
+                let mut last = signal(SignalKind::user_defined1()).expect("a listener");
+                send(Number::USR1);
+                last.recv().await
+            })
+        });
+        assert_eq!(witness.join().expect("it does not panic"), Some(()));
+    });
+}
+
 #[test]
 fn a_listener_hears_what_comes_after_it_began_to_listen() {
     in_a_child("signal::a_listener_hears_what_comes_after_it_began_to_listen", || {
         on_all_runtimes(|| async {
             let mut first = signal(SignalKind::user_defined1()).expect("a listener");
-            send(Number::USR1);
+            send_and_wait_for_the_handler();
             let mut late = signal(SignalKind::user_defined1()).expect("a listener");
             let silent = std::future::poll_fn(|cx| std::task::Poll::Ready(late.poll_recv(cx).is_pending()));
             assert!(silent.await, "that one was before it");
