@@ -301,6 +301,7 @@ fn orphan(order: Order, outcomes: &Outcomes) {
     let found_by = cell.orphaned_by().expect("the orphan is not found");
     outcomes.saw(if found_by == dropper { "drop" } else { "end of poll" });
     assert!(found_by == dropper || found_by == waker);
+    assert!(cell.state.load().is_noted_orphan());
     assert!(cell.state.take_orphan());
     assert!(!cell.state.take_orphan());
     assert_eq!(cell.abort(), End::Complete(Output::Cancelled));

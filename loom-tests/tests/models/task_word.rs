@@ -139,7 +139,7 @@ fn refused(_: Order, outcomes: &Outcomes) {
     assert!(state.load().is_complete() && !state.load().has_join_waker() && !state.load().is_dead());
     assert!(!state.set_join_waker(), "its output is there");
     assert!(!state.clear_join_waker());
-    assert!(!state.take_orphan());
+    assert!(!state.load().is_noted_orphan() && !state.take_orphan());
     assert_eq!(state.drop_join_interest(), JoinDropAction::DropOutput);
     assert!(state.release_join(), "the handle was all that referred to it");
     assert!(state.load().is_dead());
