@@ -36,8 +36,8 @@ impl DriverGroup {
         Self { driver, driver_token: DriverToken::new(), seats, last_error: Word::new(0) }
     }
 
-    /// A turn of the driver failed with this code. False: so did the one before.
-    pub(crate) fn is_new_error(&self, code: u64) -> bool {
+    /// A turn of the driver failed with this code. False: so did the one before, and it was reported.
+    pub(crate) fn note_error(&self, code: u64) -> bool {
         let is_new = self.last_error.get() != code;
         if is_new {
             self.last_error.set(code);

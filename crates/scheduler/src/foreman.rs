@@ -101,7 +101,7 @@ impl Foreman {
     pub(crate) fn driver_failed(&self, group: &DriverGroup, error: io::Error) {
         self.driver_errors.add(1);
         let code = u64::from(error.raw_os_error().unwrap_or(-1).cast_unsigned());
-        if group.is_new_error(code) {
+        if group.note_error(code) {
             contain("a tracing subscriber", || tracing::error!(%error, "a turn of the I/O driver failed"));
         }
         // It may fail again at once: not a busy loop.

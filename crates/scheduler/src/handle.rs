@@ -192,9 +192,17 @@ impl Handle {
     /// The driver for a new source of events, if it is a `D`. Where there are several, they take turns.
     #[doc(hidden)]
     pub fn next_driver<D: Driver>(&self) -> Option<Arc<D>> {
-        let groups = &self.floor.groups;
-        let driver = &groups[self.floor.source_rotation.next(groups.len())].driver;
-        let driver: Arc<dyn Any + Send + Sync> = Arc::clone(driver) as _;
+        self.driver_of(self.floor.source_rotation.next(self.floor.groups.len()))
+    }
+
+    /// The driver of the first group, if it is a `D`: for what a runtime has once. Nobody's turn.
+    #[doc(hidden)]
+    pub fn first_driver<D: Driver>(&self) -> Option<Arc<D>> {
+        self.driver_of(0)
+    }
+
+    fn driver_of<D: Driver>(&self, group: usize) -> Option<Arc<D>> {
+        let driver: Arc<dyn Any + Send + Sync> = Arc::clone(&self.floor.groups[group].driver) as _;
         driver.downcast().ok()
     }
 

@@ -27,16 +27,17 @@ pub(crate) enum IoWait {
 /// Outside a runtime.
 #[track_caller]
 pub(crate) fn current_driver() -> Arc<Driver> {
-    Arc::clone(&current_io_driver().driver)
+    next_driver_of(&Handle::current())
 }
 
-/// The same with what the drivers of the runtime share.
+/// The driver of the current runtime that has what it has once.
 ///
 /// # Panics
 /// Outside a runtime.
+#[cfg(unix)]
 #[track_caller]
-pub(crate) fn current_io_driver() -> Arc<IoDriver> {
-    io_driver_of(&Handle::current())
+pub(crate) fn first_io_driver() -> Arc<IoDriver> {
+    Handle::current().first_driver().expect(DOES_IO)
 }
 
 /// The driver for a connection that was accepted by a listener on this one: of the same runtime, if it is the current
@@ -44,13 +45,15 @@ pub(crate) fn current_io_driver() -> Arc<IoDriver> {
 pub(crate) fn driver_beside(listener: &Arc<Driver>) -> Arc<Driver> {
     let is_it = |driver: &IoDriver| Arc::ptr_eq(&driver.driver, listener);
     match Handle::try_current_nearby() {
-        Some(handle) if handle.is_one_of_several_drivers(is_it) => Arc::clone(&io_driver_of(&handle).driver),
+        Some(handle) if handle.is_one_of_several_drivers(is_it) => next_driver_of(&handle),
         _ => Arc::clone(listener),
     }
 }
 
-fn io_driver_of(handle: &Handle) -> Arc<IoDriver> {
-    handle.next_driver().expect("the runtimes of this crate do I/O")
+const DOES_IO: &str = "the runtimes of this crate do I/O";
+
+fn next_driver_of(handle: &Handle) -> Arc<Driver> {
+    Arc::clone(&handle.next_driver::<IoDriver>().expect(DOES_IO).driver)
 }
 
 /// Runs `job` on the blocking pool of the current runtime.
@@ -110,6 +113,21 @@ mod tests {
             assert!(is_listeners() && is_listeners(), "the current runtime is another one")
         });
         assert!(is_listeners() && is_listeners(), "there is no current runtime");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn to_listen_for_a_signal_between_two_connections_leaves_both_drivers_their_turn() {
+        use crate::signal::unix::{SignalKind, signal};
+        let runtime = Builder::new_multi_thread().worker_threads(2).io_drivers(2).build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = current_driver();
+            let accepted = [(); 2].map(|()| {
+                drop(signal(SignalKind::user_defined2()).expect("a listener"));
+                driver_beside(&listener)
+            });
+            assert!(!Arc::ptr_eq(&accepted[0], &accepted[1]));
+        });
     }
 
     #[test]

@@ -37,15 +37,12 @@ impl Relays {
     /// The one for `kind`, on `driver` if there is none yet.
     pub(crate) fn of(&self, kind: SignalKind, driver: &Arc<Driver>) -> io::Result<Arc<Relay>> {
         let mut relays = self.0.lock();
-        let relay = relays.iter().find(|relay| relay.kind == kind).cloned();
-        relay.map_or_else(
-            || {
-                let relay = Arc::new(Relay::new(kind, driver)?);
-                relays.push(Arc::clone(&relay));
-                Ok(relay)
-            },
-            Ok,
-        )
+        if let Some(relay) = relays.iter().find(|relay| relay.kind == kind) {
+            return Ok(Arc::clone(relay));
+        }
+        let relay = Arc::new(Relay::new(kind, driver)?);
+        relays.push(Arc::clone(&relay));
+        Ok(relay)
     }
 }
 
@@ -58,6 +55,10 @@ impl Relay {
         leaf.source().register_now()?;
         let id = register(kind, sender)?;
         Ok(Self { kind, leaf, came: watch::Sender::new(()), id })
+    }
+
+    pub(crate) fn kind(&self) -> SignalKind {
+        self.kind
     }
 
     /// Begins to listen: what came before is not heard, unless somebody is just about to hand it out.

@@ -97,14 +97,14 @@ kinds! {
 /// Outside a runtime.
 #[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
-    let io_driver = context::current_io_driver();
+    let io_driver = context::first_io_driver();
     if signal_hook_registry::FORBIDDEN.contains(&kind.0) {
         let refusal = format!("signal {} cannot be listened for", kind.0);
         return Err(io::Error::new(io::ErrorKind::InvalidInput, refusal));
     }
     let relay = io_driver.relays.of(kind, &io_driver.driver)?;
     let ear = relay.listen();
-    Ok(Signal { kind, next: Box::pin(Arc::clone(&relay).next(ear)), relay })
+    Ok(Signal { next: Box::pin(Arc::clone(&relay).next(ear)), relay })
 }
 
 /// The wait for the next signal, which goes on where it was left.
@@ -114,7 +114,6 @@ type Next = Pin<Box<dyn Future<Output = (io::Result<()>, watch::Receiver<()>)> +
 ///
 /// Several signals that arrive before they are received count as one, as they do in the kernel.
 pub struct Signal {
-    kind: SignalKind,
     relay: Arc<Relay>,
     next: Next,
 }
@@ -146,6 +145,6 @@ impl Signal {
 
 impl fmt::Debug for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Signal").field(&self.kind).finish()
+        f.debug_tuple("Signal").field(&self.relay.kind()).finish()
     }
 }
