@@ -17,8 +17,8 @@ pub(crate) type Relays = ();
 #[derive(Debug)]
 pub(crate) struct IoDriver {
     pub(crate) driver: Arc<shopfloor_driver::Driver>,
-    /// The same for all drivers of the runtime.
-    pub(crate) relays: Arc<Relays>,
+    /// Those of the runtime, if it is its first driver.
+    pub(crate) relays: Relays,
 }
 
 impl shopfloor_scheduler::Driver for IoDriver {

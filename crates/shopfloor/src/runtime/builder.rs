@@ -222,9 +222,7 @@ impl Builder {
     pub fn build(&self) -> io::Result<Runtime> {
         let config = self.config();
         let count = self.drivers.unwrap_or_else(|| driver_count(config.workers)).min(config.workers);
-        let relays = Arc::new(Relays::default());
-        let driver = |_| Ok(self.driver(&relays)? as Arc<dyn Driver>);
-        let drivers: io::Result<Vec<_>> = (0..count).map(driver).collect();
+        let drivers: io::Result<Vec<_>> = (0..count).map(|_| Ok(self.driver()? as Arc<dyn Driver>)).collect();
         Scheduler::start(config, drivers?).map(Runtime)
     }
 
@@ -237,7 +235,7 @@ impl Builder {
     /// If this is not the builder of a current-thread runtime.
     #[track_caller]
     pub fn build_local(&self) -> io::Result<LocalRuntime> {
-        LocalScheduler::start(self.config(), self.driver(&Arc::default())?).map(LocalRuntime)
+        LocalScheduler::start(self.config(), self.driver()?).map(LocalRuntime)
     }
 
     fn config(&self) -> Config {
@@ -254,11 +252,11 @@ impl Builder {
         config
     }
 
-    fn driver(&self, relays: &Arc<Relays>) -> io::Result<Arc<IoDriver>> {
+    fn driver(&self) -> io::Result<Arc<IoDriver>> {
         let driver = match self.backend {
             IoBackend::Best => shopfloor_driver::Driver::new(),
             IoBackend::Portable => shopfloor_driver::Driver::with_backend(Backend::Portable),
         };
-        Ok(Arc::new(IoDriver { driver: Arc::new(driver?), relays: Arc::clone(relays) }))
+        Ok(Arc::new(IoDriver { driver: Arc::new(driver?), relays: Relays::default() }))
     }
 }

@@ -5,10 +5,17 @@ use rustix::process::{Resource, Rlimit, Signal as Number, getpid, getrlimit, kil
 use shopfloor::runtime::IoBackend;
 use shopfloor::signal::ctrl_c;
 use shopfloor::signal::unix::{SignalKind, signal};
+use std::future::poll_fn;
 use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::task::Poll;
 
 use crate::child::in_a_child;
 use crate::{all_runtimes, current_thread, on_all_runtimes, watched};
+
+async fn waits(mut future: Pin<&mut impl Future>) -> bool {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+}
 
 fn send(number: Number) {
     kill_process(getpid(), number).expect("a signal to ourselves");
@@ -20,9 +27,7 @@ fn ctrl_c_is_a_future_and_no_longer_the_end_of_the_process() {
         on_all_runtimes(|| async {
             for _ in 0..3 {
                 let mut ctrl_c = std::pin::pin!(ctrl_c());
-                let waits =
-                    std::future::poll_fn(|cx| std::task::Poll::Ready(ctrl_c.as_mut().poll(cx).is_pending()));
-                assert!(waits.await, "there was none yet");
+                assert!(waits(ctrl_c.as_mut()).await, "there was none yet");
                 send(Number::INT);
                 ctrl_c.await.expect("a Ctrl-C");
             }
@@ -41,8 +46,7 @@ fn every_listener_gets_every_signal_of_its_kind() {
                 send(Number::USR1);
                 assert_eq!((first.recv().await, second.recv().await), (Some(()), Some(())));
             }
-            let silent = std::future::poll_fn(|cx| std::task::Poll::Ready(other.poll_recv(cx).is_pending()));
-            assert!(silent.await, "nobody sent that kind");
+            assert!(waits(std::pin::pin!(other.recv())).await, "nobody sent that kind");
             drop(second);
             send(Number::USR1);
             assert_eq!(first.recv().await, Some(()));
@@ -71,8 +75,7 @@ fn a_listener_hears_what_comes_after_it_began_to_listen() {
             let mut first = signal(SignalKind::user_defined1()).expect("a listener");
             send_and_wait_for_the_handler();
             let mut late = signal(SignalKind::user_defined1()).expect("a listener");
-            let silent = std::future::poll_fn(|cx| std::task::Poll::Ready(late.poll_recv(cx).is_pending()));
-            assert!(silent.await, "that one was before it");
+            assert!(waits(std::pin::pin!(late.recv())).await, "that one was before it");
             assert_eq!(first.recv().await, Some(()), "and is for the one who listened then");
             send(Number::USR1);
             assert_eq!((late.recv().await, first.recv().await), (Some(()), Some(())));
@@ -85,17 +88,13 @@ fn to_listen_for_a_signal_again_takes_no_descriptor() {
     in_a_child("signal::to_listen_for_a_signal_again_takes_no_descriptor", || {
         on_all_runtimes(|| async {
             let mut first = std::pin::pin!(ctrl_c());
-            let waits =
-                std::future::poll_fn(|cx| std::task::Poll::Ready(first.as_mut().poll(cx).is_pending()));
-            assert!(waits.await);
+            assert!(waits(first.as_mut()).await);
             let limit = getrlimit(Resource::Nofile);
             setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).expect("a lower limit");
             UnixStream::pair().expect_err("there is no descriptor to be had");
             for _ in 0..3 {
                 let mut again = std::pin::pin!(ctrl_c());
-                let waits =
-                    std::future::poll_fn(|cx| std::task::Poll::Ready(again.as_mut().poll(cx).is_pending()));
-                assert!(waits.await);
+                assert!(waits(again.as_mut()).await);
                 send(Number::INT);
                 again.await.expect("a Ctrl-C");
             }
