@@ -248,9 +248,11 @@ impl Floor {
     /// Wakes somebody if there is somebody to wake; returns what it costs the waker.
     fn wake(&mut self, outlook: Outlook) -> u64 {
         let Outlook::Wakeable(group) = outlook else { return 0 };
-        let parked = &self.groups[group].parked;
+        let Group { parked, holder, .. } = &self.groups[group];
         let chosen = match self.setup.rules {
-            Rules::Shopfloor | Rules::SharedBatches | Rules::KeptBatches => parked.iter().min(),
+            Rules::Shopfloor | Rules::SharedBatches | Rules::KeptBatches => {
+                holder.as_ref().filter(|holder| parked.contains(holder)).or_else(|| parked.iter().min())
+            }
             Rules::Tokio => parked.last(),
         };
         let chosen = *chosen.expect("somebody sleeps");

@@ -26,6 +26,11 @@
 //! goes through [`Idle::push`], with its fence. A worker that pushes to its own queue needs no fence: it is
 //! awake, runs the item itself at the latest, and looks again when its poll ends.
 //!
+//! Of several who are parked the one who asked for it last ([`Idle::ask_first`]) is woken, if it still is parked. A worker
+//! asks when it goes into the driver: it looks there for a while before it sleeps, so a thread that answers a task within that time
+//! finds it awake. One that sleeps beside it never looks. Whom a wake finds decides nothing else, so the hint may be out of
+//! date.
+//!
 //! # Groups
 //! A push asks the groups one after the other, its own first, until it wakes somebody or one of them has a searcher, on
 //! whom it relies. Why none is missed: a searcher, of whatever group, looks at all queues; so a push that relies on one
@@ -67,7 +72,7 @@
 //! The models `idle::*`.
 
 use crate::groups::Groups;
-use crate::sync::{AtomicBool, AtomicU32, CachePadded, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, CachePadded, Ordering, fence};
 
 const PARKED: u32 = 1;
 const SEARCHING: u32 = 1 << 16;
@@ -100,6 +105,8 @@ struct Group {
     counts: CachePadded<AtomicU32>,
     /// Of each slot of the group.
     flags: Box<[CachePadded<AtomicBool>]>,
+    /// The place of the flag that a waker looks at first.
+    first_asked: AtomicUsize,
 }
 
 /// What a push to one's own queue has to reckon with.
@@ -154,6 +161,7 @@ impl Idle {
         let group = |group| Group {
             counts: CachePadded::new(AtomicU32::new(0)),
             flags: groups.slots(group, slots).map(flag).collect(),
+            first_asked: AtomicUsize::new(0),
         };
         Self { groups, first: group(0), others: (1..groups.count()).map(group).collect() }
     }
@@ -197,7 +205,7 @@ impl Idle {
         look: impl FnOnce() -> bool,
         block: impl FnOnce(),
     ) -> bool {
-        let Group { counts, flags } = self.group(self.groups.of(slot));
+        let Group { counts, flags, .. } = self.group(self.groups.of(slot));
         let flag = &flags[self.groups.place(slot)];
         let announce = if is_searching { PARKED.wrapping_sub(SEARCHING) } else { PARKED };
         // ordering: Relaxed: the fence of I1 follows.
@@ -217,6 +225,13 @@ impl Idle {
         // ordering: Relaxed: as `start_searching`.
         counts.fetch_add(leave, Ordering::Relaxed);
         found
+    }
+
+    /// Worker. Of those of its group who are parked, whoever wakes one looks at this worker first from now on.
+    pub fn ask_first(&self, slot: usize) {
+        let place = self.groups.place(slot);
+        // ordering: Relaxed: a hint.
+        self.group(self.groups.of(slot)).first_asked.store(place, Ordering::Relaxed);
     }
 
     /// Any thread. Makes a task visible by `push` and wakes a worker for it if need be, as [`wake_one`](Self::wake_one)
@@ -353,6 +368,7 @@ impl Group {
         self.flags.iter().any(|flag| flag.load(Ordering::Relaxed))
     }
 
+    /// The place of the worker whose flag it was.
     fn clear_a_flag(&self) -> Option<usize> {
         // ordering: Relaxed on the look. On the exchange Acquire: the owner's addition comes before our subtraction.
         // Relaxed on failure: the owner was first, and what it does next is not ours. It is a compare-exchange, so
@@ -361,6 +377,9 @@ impl Group {
             flag.load(Ordering::Relaxed)
                 && flag.compare_exchange(true, false, Ordering::Acquire, Ordering::Relaxed).is_ok()
         };
-        self.flags.iter().position(|flag| clears(flag))
+        // ordering: Relaxed: a hint.
+        let first = self.first_asked.load(Ordering::Relaxed);
+        let mut around = (first..self.flags.len()).chain(0..first);
+        around.find(|&place| clears(&self.flags[place]))
     }
 }

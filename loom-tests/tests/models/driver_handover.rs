@@ -97,7 +97,11 @@ impl Floor {
     fn park(&self, slot: usize, searching: bool, has_work: bool, in_driver: impl FnOnce()) -> bool {
         let parker = &self.parkers[slot];
         let look = || parker.take_token() || has_work && self.item.is_there();
-        self.idle.park(slot, searching, look, || self.token.sleep(parker, |_| false, in_driver, || {}))
+        let spin = |_: &dyn Fn() -> bool| {
+            self.idle.ask_first(slot);
+            false
+        };
+        self.idle.park(slot, searching, look, || self.token.sleep(parker, spin, in_driver, || {}))
     }
 }
 

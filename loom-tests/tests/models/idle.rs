@@ -1,6 +1,6 @@
 //! Pushes against workers that go to sleep. A lost wake-up is a deadlock, which loom reports.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use protocol_loom::groups::Groups;
@@ -47,6 +47,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["needs no wake", "woken"],
         preemption_bound: None,
         body: announcement_against_wake,
+    },
+    Model {
+        name: "idle::who_asked_for_it_is_woken_first",
+        property: "Of two who are parked the one who asked for it is woken first, and then the other.",
+        outcomes: &["the one who asked, then the other"],
+        preemption_bound: None,
+        body: wakes_of_two,
     },
     Model {
         name: "idle::a_sleep_that_times_out_loses_no_push",
@@ -298,6 +305,7 @@ fn push_against_one_of_two(order: Order, outcomes: &Outcomes, groups: usize) {
     let sleeper = 2 * groups - 1;
     let (worker, submitter) = (Arc::clone(&floor), Arc::clone(&floor));
     let mut taken = false;
+    floor.idle.ask_first(sleeper);
     // The sleeper is asleep all the time: here its sleep consists of what the others do.
     let searching = floor.idle.park(
         sleeper,
@@ -307,6 +315,7 @@ fn push_against_one_of_two(order: Order, outcomes: &Outcomes, groups: usize) {
             assert!(floor.idle.could_wake(0));
             (taken, ()) = order.run2(
                 move || {
+                    worker.idle.ask_first(0);
                     let searching = worker.idle.park(0, false, || worker.has_work(), || {});
                     let taken = worker.items[0].take();
                     if searching {
@@ -330,6 +339,32 @@ fn push_against_one_of_two(order: Order, outcomes: &Outcomes, groups: usize) {
         (false, true) => "sleeper woken",
         (false, false) => panic!("the item is stranded"),
     });
+}
+
+/// The sleeper's sleep consists of that of the one who asked, and that one's of two wakes.
+fn wakes_of_two(_: Order, outcomes: &Outcomes) {
+    let floor = Floor::new(3, 1, 0);
+    let woken = RefCell::new(Vec::new());
+    let workplace = ByClosures { has_work: || true, unpark: |slot| woken.borrow_mut().push(slot) };
+    let wakes = || {
+        floor.idle.ask_first(1);
+        assert!(floor.idle.wake_one(0, &workplace));
+        assert!(!floor.idle.wake_one(0, &workplace), "the woken one searches");
+        floor.stop_searching(0);
+        assert!(floor.idle.wake_one(0, &workplace));
+    };
+    let is_asker_woken = Cell::new(false);
+    let is_sleeper_woken = floor.idle.park(
+        0,
+        false,
+        || false,
+        || is_asker_woken.set(floor.idle.park(1, false, || false, wakes)),
+    );
+    assert!(is_sleeper_woken && is_asker_woken.get());
+    assert_eq!(*woken.borrow(), [1, 0], "who asked, and when that one was no longer parked the other");
+    floor.stop_searching(0);
+    floor.assert_nobody_is_counted();
+    outcomes.saw("the one who asked, then the other");
 }
 
 /// As `push_against_one_of_two`; the push and a wake that is for the second group begin there.
