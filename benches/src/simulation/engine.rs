@@ -251,7 +251,8 @@ impl Floor {
         let Group { parked, holder, .. } = &self.groups[group];
         let chosen = match self.setup.rules {
             Rules::Shopfloor | Rules::SharedBatches | Rules::KeptBatches => {
-                holder.as_ref().filter(|holder| parked.contains(holder)).or_else(|| parked.iter().min())
+                // Who is in the driver is left till last.
+                parked.iter().min_by_key(|&&worker| (Some(worker) == *holder, worker))
             }
             Rules::Tokio => parked.last(),
         };

@@ -26,10 +26,10 @@
 //! goes through [`Idle::push`], with its fence. A worker that pushes to its own queue needs no fence: it is
 //! awake, runs the item itself at the latest, and looks again when its poll ends.
 //!
-//! Of several who are parked the one who asked for it last ([`Idle::ask_first`]) is woken, if it still is parked. A worker
-//! asks when it goes into the driver: it looks there for a while before it sleeps, so a thread that answers a task within that time
-//! finds it awake. One that sleeps beside it never looks. Whom a wake finds decides nothing else, so the hint may be out of
-//! date.
+//! Of several who are parked a push by a foreign thread wakes the one that went into the driver ([`Idle::note_in_driver`]): it
+//! looks there for a while before it sleeps, so a thread that answers a task within that time finds it awake, while one
+//! that sleeps beside it never looks. A worker that shares its work leaves that one till last, so that somebody attends to events
+//! meanwhile. Whom a wake finds decides nothing else, so who is in the driver is a hint.
 //!
 //! # Groups
 //! A push asks the groups one after the other, its own first, until it wakes somebody or one of them has a searcher, on
@@ -105,8 +105,8 @@ struct Group {
     counts: CachePadded<AtomicU32>,
     /// Of each slot of the group.
     flags: Box<[CachePadded<AtomicBool>]>,
-    /// The place of the flag that a waker looks at first.
-    first_asked: AtomicUsize,
+    /// The place of the worker that went into the driver last.
+    in_driver: AtomicUsize,
 }
 
 /// What a push to one's own queue has to reckon with.
@@ -118,6 +118,13 @@ pub enum Outlook {
     Searched,
     /// Nobody searches and somebody is parked.
     Wakeable,
+}
+
+/// Whom of a group to wake, if there are several to choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sought {
+    InDriver,
+    BesideDriver,
 }
 
 /// What became of a try to wake one of a group.
@@ -161,7 +168,7 @@ impl Idle {
         let group = |group| Group {
             counts: CachePadded::new(AtomicU32::new(0)),
             flags: groups.slots(group, slots).map(flag).collect(),
-            first_asked: AtomicUsize::new(0),
+            in_driver: AtomicUsize::new(0),
         };
         Self { groups, first: group(0), others: (1..groups.count()).map(group).collect() }
     }
@@ -227,11 +234,11 @@ impl Idle {
         found
     }
 
-    /// Worker. Of those of its group who are parked, whoever wakes one looks at this worker first from now on.
-    pub fn ask_first(&self, slot: usize) {
+    /// Worker that has announced that it parks: it is about to look at the driver of its group, and to sleep there.
+    pub fn note_in_driver(&self, slot: usize) {
         let place = self.groups.place(slot);
         // ordering: Relaxed: a hint.
-        self.group(self.groups.of(slot)).first_asked.store(place, Ordering::Relaxed);
+        self.group(self.groups.of(slot)).in_driver.store(place, Ordering::Relaxed);
     }
 
     /// Any thread. Makes a task visible by `push` and wakes a worker for it if need be, as [`wake_one`](Self::wake_one)
@@ -239,7 +246,7 @@ impl Idle {
     pub fn push(&self, first: usize, push: impl FnOnce(), workplace: &impl Workplace) {
         push();
         fence(Ordering::SeqCst); // I1
-        self.wake_one(first, workplace);
+        self.ask(first, self.groups.count(), Sought::InDriver, workplace);
     }
 
     /// A thread that may have turned the driver of `group` and will not come back to it; it does not count as searching
@@ -253,18 +260,18 @@ impl Idle {
     /// Whoever has made work visible. Wakes one parked worker unless one is searching; it asks the groups from `first` on.
     /// Returns whether it woke one.
     pub fn wake_one(&self, first: usize, workplace: &impl Workplace) -> bool {
-        self.ask(first, self.groups.count(), workplace)
+        self.ask(first, self.groups.count(), Sought::BesideDriver, workplace)
     }
 
     /// As [`wake_one`](Self::wake_one), of this group only.
     pub fn wake_one_of(&self, group: usize, workplace: &impl Workplace) {
-        self.ask(group, 1, workplace);
+        self.ask(group, 1, Sought::BesideDriver, workplace);
     }
 
     /// Asks so many groups, from one on, until it wakes somebody or need not. Whether it woke one.
-    fn ask(&self, mut group: usize, mut left: usize, workplace: &impl Workplace) -> bool {
+    fn ask(&self, mut group: usize, mut left: usize, sought: Sought, workplace: &impl Workplace) -> bool {
         while left > 0 {
-            left = match self.try_wake(group, workplace) {
+            left = match self.try_wake(group, sought, workplace) {
                 Wake::Woken => return true,
                 Wake::Served => return false,
                 Wake::Nobody => left - 1,
@@ -278,7 +285,7 @@ impl Idle {
         false
     }
 
-    fn try_wake(&self, index: usize, workplace: &impl Workplace) -> Wake {
+    fn try_wake(&self, index: usize, sought: Sought, workplace: &impl Workplace) -> Wake {
         let group = self.group(index);
         let mut gave_back = false;
         loop {
@@ -287,7 +294,7 @@ impl Idle {
                 Outlook::Searched => return Wake::Served,
                 Outlook::AllActive => return if gave_back { Wake::GaveUp } else { Wake::Nobody },
             }
-            if let Some(place) = group.clear_a_flag() {
+            if let Some(place) = group.clear_a_flag(sought) {
                 // ordering: Relaxed: the count follows the flag.
                 group.counts.fetch_sub(PARKED, Ordering::Relaxed);
                 workplace.unpark(self.groups.slot(index, place));
@@ -369,7 +376,7 @@ impl Group {
     }
 
     /// The place of the worker whose flag it was.
-    fn clear_a_flag(&self) -> Option<usize> {
+    fn clear_a_flag(&self, sought: Sought) -> Option<usize> {
         // ordering: Relaxed on the look. On the exchange Acquire: the owner's addition comes before our subtraction.
         // Relaxed on failure: the owner was first, and what it does next is not ours. It is a compare-exchange, so
         // that who comes too late writes nothing, which would have to be told from the owner's next announcement.
@@ -378,7 +385,8 @@ impl Group {
                 && flag.compare_exchange(true, false, Ordering::Acquire, Ordering::Relaxed).is_ok()
         };
         // ordering: Relaxed: a hint.
-        let first = self.first_asked.load(Ordering::Relaxed);
+        let in_driver = self.in_driver.load(Ordering::Relaxed);
+        let first = in_driver + usize::from(sought == Sought::BesideDriver);
         let mut around = (first..self.flags.len()).chain(0..first);
         around.find(|&place| clears(&self.flags[place]))
     }

@@ -164,7 +164,11 @@ impl Scheduler {
         abort_all(&floor);
         floor.try_close();
         let blocking_threads = floor.blocking.counts().threads;
-        let mut blocking = floor.blocking.shutdown(Duration::ZERO);
+        let mut blocking = {
+            // Jobs that are cancelled are dropped here.
+            let _entered = context::enter(Arc::clone(&floor), None);
+            floor.blocking.shutdown(Duration::ZERO)
+        };
         match floor.config.flavor {
             Flavor::MultiThread => {
                 floor.unpark_all();

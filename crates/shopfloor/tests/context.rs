@@ -67,17 +67,21 @@ fn outside_a_runtime_everything_that_needs_one_says_so_in_the_same_words() {
     }
 }
 
+/// Tells in which runtime it is dropped, if in any.
+struct Tells(mpsc::Sender<Option<Handle>>);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        self.0.send(Handle::try_current().ok()).expect("the test listens");
+    }
+}
+
+fn was_dropped_in(told: &mpsc::Receiver<Option<Handle>>, handle: &Handle) -> bool {
+    told.recv().expect("it was dropped").is_some_and(|inside| inside.is_same(handle))
+}
+
 #[test]
 fn the_root_future_is_dropped_inside_its_runtime() {
-    /// Notes where its drop happens.
-    struct Tells(mpsc::Sender<Handle>);
-
-    impl Drop for Tells {
-        fn drop(&mut self) {
-            self.0.send(Handle::current()).expect("the test listens");
-        }
-    }
-
     for runtime in [named("x"), current_thread()] {
         let (tell, told) = mpsc::channel();
         let forever = async move {
@@ -90,7 +94,29 @@ fn the_root_future_is_dropped_inside_its_runtime() {
         };
         let cut_off = runtime.block_on(root);
         cut_off.expect_err("it does not end by itself");
-        assert!(told.recv().expect("it was dropped").is_same(runtime.handle()));
+        assert!(was_dropped_in(&told, runtime.handle()));
+    }
+}
+
+#[test]
+fn a_blocking_job_that_a_shutdown_cancels_is_dropped_inside_its_runtime() {
+    for mut builder in [Builder::new_multi_thread(), Builder::new_current_thread()] {
+        let runtime = builder.worker_threads(1).max_blocking_threads(1).build().expect("threads can be started");
+        let (started, has_started) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        drop(runtime.spawn_blocking(move || {
+            started.send(()).expect("the test listens");
+            // Until the test lets go of the other end.
+            drop(released.recv());
+        }));
+        has_started.recv().expect("it starts");
+        let (tell, told) = mpsc::channel();
+        let tells = Tells(tell);
+        drop(runtime.spawn_blocking(move || drop(tells)));
+        let handle = runtime.handle().clone();
+        runtime.shutdown_background();
+        assert!(was_dropped_in(&told, &handle));
+        drop(release);
     }
 }
 

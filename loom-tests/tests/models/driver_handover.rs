@@ -98,7 +98,7 @@ impl Floor {
         let parker = &self.parkers[slot];
         let look = || parker.take_token() || has_work && self.item.is_there();
         let spin = |_: &dyn Fn() -> bool| {
-            self.idle.ask_first(slot);
+            self.idle.note_in_driver(slot);
             false
         };
         self.idle.park(slot, searching, look, || self.token.sleep(parker, spin, in_driver, || {}))

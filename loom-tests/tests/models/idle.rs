@@ -49,11 +49,22 @@ pub const MODELS: &[Model] = &[
         body: announcement_against_wake,
     },
     Model {
-        name: "idle::who_asked_for_it_is_woken_first",
-        property: "Of two who are parked the one who asked for it is woken first, and then the other.",
-        outcomes: &["the one who asked, then the other"],
+        name: "idle::a_push_from_outside_wakes_the_one_in_the_driver_first",
+        property: "Of two who are parked a push by a foreign thread wakes the one in the driver, the next the other.",
+        outcomes: &["both woken"],
         preemption_bound: None,
-        body: wakes_of_two,
+        body: |_, outcomes| {
+            wakes_of_two(outcomes, [1, 0], |idle, unpark| idle.push(0, || {}, &woken_by(unpark)))
+        },
+    },
+    Model {
+        name: "idle::who_shares_its_work_wakes_the_one_in_the_driver_last",
+        property: "Of two who are parked a worker wakes the one beside the driver, and next the one in it.",
+        outcomes: &["both woken"],
+        preemption_bound: None,
+        body: |_, outcomes| {
+            wakes_of_two(outcomes, [0, 1], |idle, unpark| assert!(idle.wake_one(0, &woken_by(unpark))))
+        },
     },
     Model {
         name: "idle::a_sleep_that_times_out_loses_no_push",
@@ -305,7 +316,7 @@ fn push_against_one_of_two(order: Order, outcomes: &Outcomes, groups: usize) {
     let sleeper = 2 * groups - 1;
     let (worker, submitter) = (Arc::clone(&floor), Arc::clone(&floor));
     let mut taken = false;
-    floor.idle.ask_first(sleeper);
+    floor.idle.note_in_driver(sleeper);
     // The sleeper is asleep all the time: here its sleep consists of what the others do.
     let searching = floor.idle.park(
         sleeper,
@@ -315,7 +326,7 @@ fn push_against_one_of_two(order: Order, outcomes: &Outcomes, groups: usize) {
             assert!(floor.idle.could_wake(0));
             (taken, ()) = order.run2(
                 move || {
-                    worker.idle.ask_first(0);
+                    worker.idle.note_in_driver(0);
                     let searching = worker.idle.park(0, false, || worker.has_work(), || {});
                     let taken = worker.items[0].take();
                     if searching {
@@ -341,30 +352,36 @@ fn push_against_one_of_two(order: Order, outcomes: &Outcomes, groups: usize) {
     });
 }
 
-/// The sleeper's sleep consists of that of the one who asked, and that one's of two wakes.
-fn wakes_of_two(_: Order, outcomes: &Outcomes) {
+/// A workplace with work.
+fn woken_by(unpark: impl Fn(usize)) -> impl Workplace {
+    ByClosures { has_work: || true, unpark }
+}
+
+/// Who is woken is named by slots; slot 1 is in the driver. The sleep of the other consists of that one's, and that one's of two
+/// wakes.
+fn wakes_of_two(outcomes: &Outcomes, expected: [usize; 2], wake: fn(&Idle, &dyn Fn(usize))) {
     let floor = Floor::new(3, 1, 0);
     let woken = RefCell::new(Vec::new());
-    let workplace = ByClosures { has_work: || true, unpark: |slot| woken.borrow_mut().push(slot) };
+    let unpark = |slot| woken.borrow_mut().push(slot);
     let wakes = || {
-        floor.idle.ask_first(1);
-        assert!(floor.idle.wake_one(0, &workplace));
-        assert!(!floor.idle.wake_one(0, &workplace), "the woken one searches");
+        floor.idle.note_in_driver(1);
+        wake(&floor.idle, &unpark);
+        // Nobody is woken while the first one searches.
         floor.stop_searching(0);
-        assert!(floor.idle.wake_one(0, &workplace));
+        wake(&floor.idle, &unpark);
     };
-    let is_asker_woken = Cell::new(false);
-    let is_sleeper_woken = floor.idle.park(
+    let mut in_driver_is_woken = false;
+    let beside_is_woken = floor.idle.park(
         0,
         false,
         || false,
-        || is_asker_woken.set(floor.idle.park(1, false, || false, wakes)),
+        || in_driver_is_woken = floor.idle.park(1, false, || false, wakes),
     );
-    assert!(is_sleeper_woken && is_asker_woken.get());
-    assert_eq!(*woken.borrow(), [1, 0], "who asked, and when that one was no longer parked the other");
+    assert!(beside_is_woken && in_driver_is_woken);
+    assert_eq!(*woken.borrow(), expected);
     floor.stop_searching(0);
     floor.assert_nobody_is_counted();
-    outcomes.saw("the one who asked, then the other");
+    outcomes.saw("both woken");
 }
 
 /// As `push_against_one_of_two`; the push and a wake that is for the second group begin there.

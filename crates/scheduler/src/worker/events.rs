@@ -167,7 +167,7 @@ impl Worker {
         let (group, parker) = (self.group.get(), &floor.slots[slot].parker);
         let wakers = RefCell::new(wakers);
         let spin = |is_unparked: &dyn Fn() -> bool| {
-            floor.idle.ask_first(slot);
+            floor.idle.note_in_driver(slot);
             self.spin_policy.spin(floor.config.driver_spin, || {
                 let mut wakers = wakers.borrow_mut();
                 if !self.turn(Some(Duration::ZERO), &mut wakers) {
