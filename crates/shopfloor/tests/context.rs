@@ -101,7 +101,8 @@ fn the_root_future_is_dropped_inside_its_runtime() {
 #[test]
 fn a_blocking_job_that_a_shutdown_cancels_is_dropped_inside_its_runtime() {
     for mut builder in [Builder::new_multi_thread(), Builder::new_current_thread()] {
-        let runtime = builder.worker_threads(1).max_blocking_threads(1).build().expect("threads can be started");
+        let runtime =
+            builder.worker_threads(1).max_blocking_threads(1).build().expect("threads can be started");
         let (started, has_started) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
         drop(runtime.spawn_blocking(move || {

@@ -53,9 +53,7 @@ pub const MODELS: &[Model] = &[
         property: "Of two who are parked a push by a foreign thread wakes the one in the driver, the next the other.",
         outcomes: &["both woken"],
         preemption_bound: None,
-        body: |_, outcomes| {
-            wakes_of_two(outcomes, [1, 0], |idle, unpark| idle.push(0, || {}, &woken_by(unpark)))
-        },
+        body: |_, outcomes| wakes_of_two(outcomes, 1, |idle, unpark| idle.push(0, || {}, &woken_by(unpark))),
     },
     Model {
         name: "idle::who_shares_its_work_wakes_the_one_in_the_driver_last",
@@ -63,7 +61,7 @@ pub const MODELS: &[Model] = &[
         outcomes: &["both woken"],
         preemption_bound: None,
         body: |_, outcomes| {
-            wakes_of_two(outcomes, [0, 1], |idle, unpark| assert!(idle.wake_one(0, &woken_by(unpark))))
+            wakes_of_two(outcomes, 0, |idle, unpark| assert!(idle.wake_one(0, &woken_by(unpark))))
         },
     },
     Model {
@@ -357,28 +355,24 @@ fn woken_by(unpark: impl Fn(usize)) -> impl Workplace {
     ByClosures { has_work: || true, unpark }
 }
 
-/// Who is woken is named by slots; slot 1 is in the driver. The sleep of the other consists of that one's, and that one's of two
-/// wakes.
-fn wakes_of_two(outcomes: &Outcomes, expected: [usize; 2], wake: fn(&Idle, &dyn Fn(usize))) {
+/// Slots 0 and 1 are parked, and 1 is expected to be woken first. The sleep of the one consists of the other's, and that one's of
+/// two wakes.
+fn wakes_of_two(outcomes: &Outcomes, in_driver: usize, wake: fn(&Idle, &dyn Fn(usize))) {
     let floor = Floor::new(3, 1, 0);
     let woken = RefCell::new(Vec::new());
     let unpark = |slot| woken.borrow_mut().push(slot);
     let wakes = || {
-        floor.idle.note_in_driver(1);
+        floor.idle.note_in_driver(in_driver);
         wake(&floor.idle, &unpark);
         // Nobody is woken while the first one searches.
         floor.stop_searching(0);
         wake(&floor.idle, &unpark);
     };
-    let mut in_driver_is_woken = false;
-    let beside_is_woken = floor.idle.park(
-        0,
-        false,
-        || false,
-        || in_driver_is_woken = floor.idle.park(1, false, || false, wakes),
-    );
-    assert!(beside_is_woken && in_driver_is_woken);
-    assert_eq!(*woken.borrow(), expected);
+    let mut is_one_woken = false;
+    let is_zero_woken =
+        floor.idle.park(0, false, || false, || is_one_woken = floor.idle.park(1, false, || false, wakes));
+    assert!(is_zero_woken && is_one_woken);
+    assert_eq!(*woken.borrow(), [1, 0]);
     floor.stop_searching(0);
     floor.assert_nobody_is_counted();
     outcomes.saw("both woken");
