@@ -24,6 +24,12 @@ import (
 
 const bufferMin = 4096
 
+// As in serve.rs.
+const (
+	sampleTakes = 500 * time.Microsecond
+	sampleTries = 1000
+)
+
 var (
 	listenFd   = flag.Int("listen-fd", -1, "descriptor of the listener")
 	syscallsFd = flag.Int("syscalls-fd", -1, "descriptor of the counter of system calls, if any")
@@ -206,14 +212,29 @@ func answer(port int) error {
 	return lines.Err()
 }
 
-func sampled(start time.Time) (sample, error) {
+// The usage and when it was read, as the other servers do it.
+func usageAndTime(start time.Time) (syscall.Rusage, time.Duration, error) {
 	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+	for try := 0; try < sampleTries; try++ {
+		before := time.Since(start)
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+			return used, 0, err
+		}
+		if time.Since(start)-before <= sampleTakes {
+			return used, before, nil
+		}
+	}
+	return used, 0, fmt.Errorf("could not read usage and clock together in %d tries", sampleTries)
+}
+
+func sampled(start time.Time) (sample, error) {
+	used, at, err := usageAndTime(start)
+	if err != nil {
 		return sample{}, err
 	}
 	micros := func(time syscall.Timeval) uint64 { return uint64(time.Sec)*1_000_000 + uint64(time.Usec) }
 	result := sample{
-		AtUs: uint64(time.Since(start).Microseconds()),
+		AtUs: uint64(at.Microseconds()),
 		Usage: usage{
 			UserUs:      micros(used.Utime),
 			SystemUs:    micros(used.Stime),

@@ -20,7 +20,7 @@ pub struct Machine {
     pub rustc: String,
     /// Cargo's profile, `release` or `debug`.
     pub profile: String,
-    /// Versions of the rivals in the lock file.
+    /// Versions of the rivals in the lock file, and of Go if there is one.
     pub rivals: String,
     /// UTC date and time of the run.
     pub date: String,
@@ -39,7 +39,10 @@ impl Machine {
             virtualised: cpu_field(&cpuinfo, "flags").is_some_and(|flags| flags.contains("hypervisor")),
             rustc: env!("COMPARE_RUSTC").to_owned(),
             profile: env!("COMPARE_PROFILE").to_owned(),
-            rivals: env!("COMPARE_RIVALS").to_owned(),
+            rivals: std::iter::once(env!("COMPARE_RIVALS").to_owned())
+                .chain(go())
+                .collect::<Vec<_>>()
+                .join(", "),
             date: utc(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
         }
     }
@@ -53,6 +56,13 @@ impl Machine {
             self.date.clone(),
         ]
     }
+}
+
+/// The version of the Go that builds its server.
+fn go() -> Option<String> {
+    let version = std::process::Command::new("go").arg("version").output().ok()?;
+    let version = String::from_utf8(version.stdout).ok()?;
+    version.split_whitespace().find(|word| word.starts_with("go1")).map(str::to_owned)
 }
 
 fn cpu_field<'a>(cpuinfo: &'a str, key: &str) -> Option<&'a str> {

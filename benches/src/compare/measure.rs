@@ -1,4 +1,6 @@
 //! One measurement: starts the processes, lets them talk, and makes figures of what they say.
+use std::num::NonZero;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::case::{Case, Traffic};
@@ -55,7 +57,9 @@ pub fn server(server: &Server, plan: &Plan, conditions: &Conditions) -> Result<S
     load.finish()?;
     check_books(&mut contestant, &figures)?;
     contestant.finish()?;
-    ServerFigures::new(&figures, &begin, &end, conditions.case.connections)
+    let cores = thread::available_parallelism().map_or(usize::MAX, NonZero::get);
+    let cores = conditions.case.placement.workers(cores);
+    ServerFigures::new(&figures, &begin, &end, conditions.case.connections, cores)
 }
 
 fn start_server(

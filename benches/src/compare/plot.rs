@@ -17,7 +17,7 @@ use crate::stats::{Summary, figure};
 
 const SIZE: (u32, u32) = (960, 540);
 /// Told apart also by people who do not see red and green alike (Okabe and Ito).
-const COLOURS: [RGBColor; 10] = [
+const COLOURS: [RGBColor; SERVERS.len()] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
     RGBColor(0, 158, 115),
@@ -28,6 +28,7 @@ const COLOURS: [RGBColor; 10] = [
     RGBColor(240, 228, 66),
     RGBColor(0, 60, 70),
     RGBColor(170, 170, 170),
+    RGBColor(140, 80, 30),
 ];
 /// Part of a group's width that its bars fill.
 const FILLED: f64 = 0.84;
@@ -193,7 +194,7 @@ where
         (0..names.len()).filter(|&index| bars.iter().any(|bar| bar.contestant == index)).collect();
     let width = FILLED / present.len() as f64;
     for (position, &contestant) in present.iter().enumerate() {
-        let colour = COLOURS[contestant % COLOURS.len()];
+        let colour = COLOURS[contestant];
         let of_contestant: Vec<&Bar> = bars.iter().filter(|bar| bar.contestant == contestant).collect();
         let left = |bar: &Bar| bar.group as f64 + (1.0 - FILLED) / 2.0 + position as f64 * width;
         let rectangles = of_contestant.iter().map(|bar| {

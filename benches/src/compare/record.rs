@@ -70,6 +70,9 @@ pub struct TaskRecord {
     pub outcome: Outcome<TaskFigures>,
 }
 
+/// By what factor the kernel's count of CPU time may exceed what the clock allows.
+const USAGE_ERROR: f64 = 1.1;
+
 /// Figures of one server in one round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerFigures {
@@ -116,8 +119,14 @@ impl ServerFigures {
     /// sums by sums keeps that delay out of the figures.
     ///
     /// # Errors
-    /// If there is nothing to divide by, or a connection failed.
-    pub fn new(load: &LoadFigures, begin: &Sample, end: &Sample, connections: usize) -> Result<Self, String> {
+    /// If there is nothing to divide by, a connection failed, or the server had used more than all of its `cores`.
+    pub fn new(
+        load: &LoadFigures,
+        begin: &Sample,
+        end: &Sample,
+        connections: usize,
+        cores: usize,
+    ) -> Result<Self, String> {
         if let Some(error) = &load.first_error {
             return Err(format!("{} of {connections} connections failed; {error}", load.errors));
         }
@@ -127,6 +136,12 @@ impl ServerFigures {
         }
         let requests_per_s = load.requests as f64 / load.seconds;
         let used = end.usage.since(&begin.usage);
+        let used_cores = (used.user_us + used.system_us) as f64 / 1e6 / server_seconds;
+        if used_cores > cores as f64 * USAGE_ERROR {
+            return Err(format!(
+                "the server used {used_cores:.2} of {cores} cores: its clock or usage is wrong"
+            ));
+        }
         let per_request = |amount: u64| amount as f64 / server_seconds / requests_per_s;
         Ok(Self {
             requests_per_s,
@@ -150,6 +165,11 @@ impl ServerFigures {
             fairness: load.replies_min as f64 / load.replies_max.max(1) as f64,
             client_us: (load.usage.user_us + load.usage.system_us) as f64 / load.requests as f64,
         })
+    }
+
+    /// The part of a core that the load generator was on. It is one thread: near 1 it asks as fast as it can.
+    pub fn client_cores(&self) -> f64 {
+        self.client_us * self.requests_per_s / 1e6
     }
 
     /// Server CPU per request, user and system together, µs.
@@ -229,7 +249,8 @@ pub(crate) mod tests {
         };
         let figures = |requests| {
             let figures =
-                ServerFigures::new(&load(requests), &sample(0, 0), &sample(2_000_000, requests), 2).unwrap();
+                ServerFigures::new(&load(requests), &sample(0, 0), &sample(2_000_000, requests), 2, 2)
+                    .unwrap();
             Outcome::Measured(figures)
         };
         let task = |measure, contestant: &str, figures| TaskRecord {
@@ -266,7 +287,7 @@ pub(crate) mod tests {
     #[test]
     fn cpu_per_request_is_a_ratio_of_rates() {
         // The samples span 4 s, the window 2 s: half of the CPU belongs to the window.
-        let figures = ServerFigures::new(&load(1000), &sample(0, 0), &sample(4_000_000, 2000), 2).unwrap();
+        let figures = ServerFigures::new(&load(1000), &sample(0, 0), &sample(4_000_000, 2000), 2, 2).unwrap();
         assert_eq!(figures.requests_per_s, 500.0);
         assert_eq!((figures.user_us, figures.system_us, figures.cpu_us()), (1.0, 3.0, 4.0));
         assert_eq!((figures.voluntary, figures.syscalls), (0.1, Some(3.0)));
@@ -278,9 +299,18 @@ pub(crate) mod tests {
     fn errors_of_connections_leave_no_figures() {
         let mut spoiled = load(1000);
         (spoiled.errors, spoiled.first_error) = (1, Some("connection 3: reset".into()));
-        let error = ServerFigures::new(&spoiled, &sample(0, 0), &sample(1, 1), 4).unwrap_err();
+        let error = ServerFigures::new(&spoiled, &sample(0, 0), &sample(1, 1), 4, 8).unwrap_err();
         assert_eq!(error, "1 of 4 connections failed; connection 3: reset");
-        assert!(ServerFigures::new(&load(0), &sample(0, 0), &sample(1, 1), 4).is_err());
+        assert!(ServerFigures::new(&load(0), &sample(0, 0), &sample(1, 1), 4, 8).is_err());
+    }
+
+    #[test]
+    fn a_server_that_used_more_than_its_cores_has_no_figures() {
+        let figures =
+            |used: u64| ServerFigures::new(&load(1000), &sample(0, 0), &sample(1_000_000, used / 4), 2, 1);
+        assert!(figures(1_000_000).is_ok());
+        let error = figures(1_200_000).unwrap_err();
+        assert!(error.starts_with("the server used 1.20 of 1 cores"), "{error}");
     }
 
     #[test]

@@ -200,8 +200,11 @@ fn task_steps(plan: &Plan) -> Vec<TaskStep> {
     steps
 }
 
-/// Another contestant begins in each round, so that nobody always follows the same one.
+/// Another contestant begins in each round, and every second round goes backwards, so that nobody always follows the same one.
 pub(crate) fn rotated<T>(mut contestants: Vec<T>, round: u32) -> Vec<T> {
+    if round.is_multiple_of(2) {
+        contestants.reverse();
+    }
     if !contestants.is_empty() {
         let by = (round as usize - 1) % contestants.len();
         contestants.rotate_left(by);
@@ -270,10 +273,9 @@ mod tests {
     }
 
     #[test]
-    fn another_contestant_begins_each_round() {
-        assert_eq!(rotated(vec![1, 2, 3], 1), [1, 2, 3]);
-        assert_eq!(rotated(vec![1, 2, 3], 2), [2, 3, 1]);
-        assert_eq!(rotated(vec![1, 2, 3], 4), [1, 2, 3]);
+    fn all_begin_as_often_as_others_and_follow_each_other_both_ways() {
+        let orders = [1, 2, 3, 4, 5, 6].map(|round| rotated(vec![1, 2, 3], round));
+        assert_eq!(orders, [[1, 2, 3], [2, 1, 3], [3, 1, 2], [3, 2, 1], [2, 3, 1], [1, 3, 2]].map(Vec::from));
         assert!(rotated(Vec::<u32>::new(), 2).is_empty());
     }
 }

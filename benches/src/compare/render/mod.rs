@@ -92,6 +92,7 @@ impl Report {
             }
             legend.push(String::from("Ratios are formed within each round, then summarised: above 1 is more than the other. Client and server share the machine."));
             legend.push(String::from("min/max is the number of replies on the connection that had the fewest, divided by that of the one that had the most."));
+            legend.push(String::from("client is the part of a core that the load generator was on, which is one thread: near 1 it asks as fast as it can, and nobody gets more requests/s."));
             legend.extend(self.traffic().into_iter().map(|traffic| traffic.about().to_owned()));
             if self.servers.iter().any(|record| record.rate.is_some()) {
                 legend.push(String::from("The reference for held traffic is tokio, if it takes part, else the first contestant: the middle of three windows before the rounds."));

@@ -9,7 +9,7 @@ use crate::table::Table;
 /// A column: its head, and what it shows of the rounds of one contestant.
 type Column = (&'static str, fn(&[&ServerFigures]) -> String);
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     ("requests/s", |rounds| show(rounds, |figures| Some(figures.requests_per_s))),
     ("p50 µs", |rounds| show(rounds, |figures| Some(figures.p50_us))),
     ("p99 µs", |rounds| show(rounds, |figures| Some(figures.p99_us))),
@@ -18,6 +18,7 @@ const COLUMNS: [Column; 10] = [
     ("CPU µs", |rounds| show(rounds, |figures| Some(figures.cpu_us()))),
     ("user + system", |rounds| sum(rounds, |figures| figures.user_us, |figures| figures.system_us)),
     ("switches", |rounds| sum(rounds, |figures| figures.voluntary, |figures| figures.involuntary)),
+    ("client", |rounds| show(rounds, |figures| Some(figures.client_cores()))),
     ("threads", |rounds| rounds.iter().map(|figures| figures.threads).max().map_or_else(none, count)),
     ("peak MiB", |rounds| {
         let peak = rounds.iter().map(|figures| figures.memory_peak).max();

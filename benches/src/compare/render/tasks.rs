@@ -2,7 +2,7 @@
 use super::{NONE, PEERS, failure};
 use crate::compare::record::{Outcome, Report};
 use crate::compare::tasks::{Measure, Parked, TASKERS, TaskFigures};
-use crate::stats::{Summary, count, figure, paired_ratio};
+use crate::stats::{Summary, count, paired_ratio};
 use crate::table::Table;
 
 impl Report {
@@ -34,10 +34,8 @@ impl Report {
             };
             let parked = self.parked(tasker.name);
             let each = |pick: fn(&Parked) -> u64| {
-                parked.map_or_else(
-                    || NONE.into(),
-                    |parked| figure(pick(parked) as f64 / parked.made.max(1) as f64),
-                )
+                let rounds = self.all_parked(tasker.name);
+                show(Summary::of(rounds.map(|parked| pick(parked) as f64 / parked.made.max(1) as f64)))
             };
             let cells = vec![
                 tasker.name.to_owned(),
@@ -71,13 +69,17 @@ impl Report {
             .collect()
     }
 
+    /// The parked ones of each round that measured them.
+    fn all_parked(&self, contestant: &str) -> impl DoubleEndedIterator<Item = &Parked> {
+        let records = self.tasks.iter().filter(move |task| task.contestant == contestant);
+        records.filter_map(|task| match &task.outcome {
+            Outcome::Measured(TaskFigures::Parked(parked)) => Some(parked),
+            _ => None,
+        })
+    }
+
     /// The parked ones of the last round that measured them.
     pub(super) fn parked(&self, contestant: &str) -> Option<&Parked> {
-        self.tasks.iter().rev().filter(|task| task.contestant == contestant).find_map(|task| {
-            match &task.outcome {
-                Outcome::Measured(TaskFigures::Parked(parked)) => Some(parked),
-                _ => None,
-            }
-        })
+        self.all_parked(contestant).next_back()
     }
 }

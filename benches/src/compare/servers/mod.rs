@@ -112,7 +112,7 @@ pub const SERVERS: &[Server] = &[
     },
     Server {
         name: "monoio",
-        about: "a thread per worker with an epoll of its own, no stealing",
+        about: "a thread per worker with an epoll of its own, which all accept from one listener; no stealing",
         cores_min: 1,
         presence: Presence::Full,
         prepare: ready,

@@ -66,17 +66,23 @@ fn pass(holder: &AtomicUsize, to: usize, thread: &Thread) {
 
 /// Starts and joins threads in batches.
 pub(super) fn spawn(time: Duration) -> Result<TaskFigures, String> {
+    spawn_batch()?;
     let start = Instant::now();
     let mut count = 0;
     while start.elapsed() < time {
-        let threads: Result<Vec<JoinHandle<()>>, _> =
-            (0..BATCH).map(|_| thread::Builder::new().spawn(|| {})).collect();
-        for thread in threads.map_err(|error| format!("thread: {error}"))? {
-            thread.join().map_err(|_| String::from("an empty thread panicked"))?;
-        }
+        spawn_batch()?;
         count += BATCH;
     }
     Ok(TaskFigures::each(start.elapsed(), count))
+}
+
+fn spawn_batch() -> Result<(), String> {
+    let threads: Result<Vec<JoinHandle<()>>, _> =
+        (0..BATCH).map(|_| thread::Builder::new().spawn(|| {})).collect();
+    for thread in threads.map_err(|error| format!("thread: {error}"))? {
+        thread.join().map_err(|_| String::from("an empty thread panicked"))?;
+    }
+    Ok(())
 }
 
 struct Gate {
