@@ -52,7 +52,7 @@ fn forbid_in_a_task() {
 pub(crate) fn without_driving<F: Future>(floor: &Arc<Floor>, future: F) -> F::Output {
     forbid_in_a_task();
     // Outlives the future, whose drop may spawn.
-    let _entered = context::enter(Arc::clone(floor), None);
+    let _inside = context::stay(Arc::clone(floor));
     let mut future = pin!(future);
     let root = Arc::new(RootWaker { woken: Flag::new(true), parker: Arc::new(Parker::new()), driven: None });
     let waker = Waker::from(Arc::clone(&root));
@@ -70,7 +70,7 @@ pub(crate) fn without_driving<F: Future>(floor: &Arc<Floor>, future: F) -> F::Ou
 pub(crate) fn driving<F: Future>(floor: &Arc<Floor>, future: F) -> F::Output {
     forbid_in_a_task();
     // As above.
-    let _entered = context::enter(Arc::clone(floor), None);
+    let _inside = context::stay(Arc::clone(floor));
     let mut future = pin!(future);
     let parker = Arc::new(Parker::new());
     let driven = Some(Arc::clone(floor));
@@ -111,7 +111,7 @@ impl<'a> Sitting<'a> {
     }
 
     fn drive<F: Future>(&self, mut future: Pin<&mut F>, root: &RootWaker, waker: &Waker) -> F::Output {
-        let _entered = context::enter(Arc::clone(self.floor), Some(self.worker.clone()));
+        let _seated = context::sit(&self.worker);
         let interval = self.floor.config.event_interval;
         let until_root = Cell::new(interval);
         loop {
@@ -150,6 +150,6 @@ pub(crate) fn drain(floor: &Arc<Floor>) {
         parker.park();
     }
     let sitting = Sitting::new(floor);
-    let _entered = context::enter(Arc::clone(floor), Some(sitting.worker.clone()));
+    let _seated = context::sit(&sitting.worker);
     sitting.work(&mut |_, _| false);
 }

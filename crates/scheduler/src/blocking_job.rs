@@ -6,10 +6,18 @@ use crate::config::Config;
 use crate::contain::contain;
 use crate::context;
 use crate::floor::Floor;
+use crate::os::thread_local;
+use shopfloor_protocol::cells::Word;
 use shopfloor_task::{Notified, Ran, Unlisted};
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
+
+thread_local! {
+    /// Where this thread, of the pool of a runtime, shows its job.
+    static SHOWN: RefCell<Option<Arc<Word>>> = const { RefCell::new(None) };
+}
 
 /// A blocking task that is ready to run.
 #[derive(Debug)]
@@ -19,11 +27,41 @@ pub(crate) struct BlockingJob {
 
 impl Job for BlockingJob {
     fn run(self) {
-        settle(context::while_running(self.task.id(), || self.task.run(|| {}, |_| false)));
+        let id = self.task.id();
+        let ran = context::while_running(id, || self.task.run(|| show(id.as_u64()), |_| false));
+        show(0);
+        settle(ran);
     }
 
     fn cancel(self) {
         settle(context::while_running(self.task.id(), || self.task.cancel()));
+    }
+}
+
+/// Shows which job this thread runs, 0 for none.
+fn show(job: u64) {
+    // A thread whose locals are gone runs no job.
+    let _: Result<_, _> = SHOWN.try_with(|shown| shown.borrow().as_ref().map(|shown| shown.set(job)));
+}
+
+/// A thread of the pool is inside the runtime, which sees what it runs.
+struct Crewed {
+    floor: Arc<Floor>,
+    shown: Arc<Word>,
+}
+
+impl Crewed {
+    fn new(floor: Arc<Floor>) -> Self {
+        let shown = Arc::new(Word::new(0));
+        floor.jobs.lock().push(Arc::clone(&shown));
+        SHOWN.with(|cell| cell.replace(Some(Arc::clone(&shown))));
+        Self { floor, shown }
+    }
+}
+
+impl Drop for Crewed {
+    fn drop(&mut self) {
+        self.floor.jobs.lock().retain(|shown| !Arc::ptr_eq(shown, &self.shown));
     }
 }
 
@@ -101,7 +139,8 @@ pub(crate) fn pool_config(config: &Config, floor: &Weak<Floor>) -> BlockingConfi
         on_stop: config.on_thread_stop.clone(),
         enter: Arc::new(move |life| match floor.upgrade() {
             Some(floor) => {
-                let _entered = context::enter(floor, None);
+                let _crewed = Crewed::new(Arc::clone(&floor));
+                let _inside = context::stay(floor);
                 life();
             }
             None => life(),

@@ -1,8 +1,9 @@
 //! What the current thread is to which runtime.
 //!
 //! A thread is inside a runtime while it runs a slot, waits in `block_on`, runs a blocking job, or holds an
-//! [`EnterGuard`]. Only the first makes it a worker. Everybody who asks "am I a worker of this runtime"
-//! compares the runtime's address, so several runtimes live in one process without meeting.
+//! [`EnterGuard`]. Only the first makes it a worker, and it stays one while it is inside another runtime by a guard.
+//! Everybody who asks "am I a worker of this runtime" compares the runtime's address, so several runtimes live in one
+//! process without meeting.
 
 use crate::floor::Floor;
 use crate::handle::Handle;
@@ -17,6 +18,8 @@ use std::task::Waker;
 
 thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+    /// What this thread runs, or ran until it gave its slot away.
+    static WORKER: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
     /// Guards of this thread that have not been dropped.
     static ENTERED: Cell<usize> = const { Cell::new(0) };
     static BLOCKING_FORBIDDEN: Cell<bool> = const { Cell::new(false) };
@@ -47,6 +50,7 @@ impl Underway {
 #[derive(Clone)]
 pub(crate) struct Current {
     pub(crate) floor: Arc<Floor>,
+    /// What the thread is to this runtime.
     pub(crate) worker: Option<Rc<Worker>>,
 }
 
@@ -85,24 +89,71 @@ impl Drop for Leaving {
         // A thread whose locals are gone counts no more.
         let _: Result<(), _> = ENTERED.try_with(|entered| entered.set(self.depth - 1));
         let previous = self.previous.take();
-        // A thread whose locals are gone has no runtime to leave.
-        let left = CURRENT.try_with(|current| current.replace(previous));
-        // Possibly the last owner of that runtime: dropped when the cell is not borrowed.
-        drop(left);
+        // Possibly the last owner of the runtime that is left: dropped when the cell is not borrowed.
+        drop(replace_current(previous));
     }
 }
 
-/// Makes `floor` the runtime of this thread, as `worker` if that is given.
-pub(crate) fn enter<'a>(floor: Arc<Floor>, worker: Option<Rc<Worker>>) -> EnterGuard<'a> {
-    let worker = worker.or_else(|| {
-        let current = current()?;
-        current.worker.filter(|_| Arc::ptr_eq(&current.floor, &floor))
-    });
-    let mut next = Some(Current { floor, worker });
-    // A thread whose locals are gone goes on without a context: a runtime may be dropped as one of them.
-    let previous = CURRENT.try_with(|current| current.replace(next.take())).ok().flatten();
+/// Makes `floor` the runtime of this thread.
+pub(crate) fn enter<'a>(floor: Arc<Floor>) -> EnterGuard<'a> {
+    let previous = replace_current(Some(Current::of(floor)));
     let depth = ENTERED.try_with(|entered| entered.replace(entered.get() + 1)).unwrap_or(0) + 1;
     EnterGuard { _leaving: Leaving { previous, depth }, _handle: PhantomData }
+}
+
+/// The runtime's own stay of a thread inside it. Unlike an [`EnterGuard`] it puts back what was there whatever the code that ran
+/// meanwhile did with guards of its own, so that a thread of the runtime comes to its end.
+#[must_use = "the thread leaves the runtime when this is dropped"]
+pub(crate) struct Stay {
+    previous: Option<Current>,
+    entered: usize,
+    /// What the thread was before it became a worker, if it did.
+    stood: Option<Option<Rc<Worker>>>,
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        // In all three, a thread whose locals are gone has nothing to put back; and what it was is dropped when no cell is borrowed.
+        let _: Result<(), _> = ENTERED.try_with(|entered| entered.set(self.entered));
+        drop(replace_current(self.previous.take()));
+        if let Some(stood) = self.stood.take() {
+            drop(replace_worker(stood));
+        }
+    }
+}
+
+/// Makes `floor` the runtime of this thread.
+pub(crate) fn stay(floor: Arc<Floor>) -> Stay {
+    stay_as(Current::of(floor), None)
+}
+
+/// Makes this thread the worker, whose runtime becomes that of the thread.
+pub(crate) fn sit(worker: &Rc<Worker>) -> Stay {
+    let stood = replace_worker(Some(Rc::clone(worker)));
+    let current = Current { floor: Arc::clone(&worker.floor), worker: Some(Rc::clone(worker)) };
+    stay_as(current, Some(stood))
+}
+
+fn stay_as(current: Current, stood: Option<Option<Rc<Worker>>>) -> Stay {
+    let entered = ENTERED.try_with(Cell::get).unwrap_or(0);
+    Stay { previous: replace_current(Some(current)), entered, stood }
+}
+
+/// A thread whose locals are gone goes on without a context: a runtime may be dropped as one of them.
+fn replace_current(mut next: Option<Current>) -> Option<Current> {
+    CURRENT.try_with(|current| current.replace(next.take())).ok().flatten()
+}
+
+fn replace_worker(mut next: Option<Rc<Worker>>) -> Option<Rc<Worker>> {
+    WORKER.try_with(|worker| worker.replace(next.take())).ok().flatten()
+}
+
+impl Current {
+    /// As whatever this thread is to it.
+    fn of(floor: Arc<Floor>) -> Self {
+        let worker = worker().filter(|worker| Arc::ptr_eq(&worker.floor, &floor));
+        Self { floor, worker }
+    }
 }
 
 /// A copy of this thread's runtime.
@@ -137,11 +188,12 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Current) -> R) -> Option<R> {
 /// `f` runs no user code, as in [`with_current`].
 #[inline]
 pub(crate) fn with_worker<R>(floor: &Floor, f: impl FnOnce(&Worker) -> R) -> Option<R> {
-    with_current(|current| {
-        let worker = current.worker.as_deref()?;
-        std::ptr::eq(&raw const *current.floor, floor).then(|| f(worker))
-    })
-    .flatten()
+    let run = |worker: &RefCell<Option<Rc<Worker>>>| {
+        let worker = worker.borrow();
+        let worker = worker.as_deref()?;
+        std::ptr::eq(&raw const *worker.floor, floor).then(|| f(worker))
+    };
+    WORKER.try_with(run).ok().flatten()
 }
 
 /// Whether this thread is inside `floor`, so that its context keeps it alive.
@@ -152,7 +204,7 @@ pub(crate) fn is_inside(floor: &Floor) -> bool {
 
 /// The worker that this thread is, of whatever runtime, also while it has given its slot away.
 pub(crate) fn worker() -> Option<Rc<Worker>> {
-    with_current(|current| current.worker.clone()).flatten()
+    WORKER.try_with(|worker| worker.borrow().clone()).ok().flatten()
 }
 
 /// Sets the wait word of the poll under way.

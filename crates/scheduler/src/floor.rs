@@ -11,7 +11,7 @@ use crate::foreman::Foreman;
 use crate::slot::Slot;
 use crate::timer::{Clock, Wheels};
 use crate::worker::Worker;
-use shopfloor_protocol::cells::Counter;
+use shopfloor_protocol::cells::{Counter, Word};
 use shopfloor_protocol::driving_role::DrivingRole;
 use shopfloor_protocol::groups::Groups;
 use shopfloor_protocol::idle::{Idle, Workplace};
@@ -40,6 +40,8 @@ pub(crate) struct Floor {
     pub(crate) driving_role: DrivingRole,
     /// Ids of tasks in a poll whose slot was given away by `block_in_place`, for display.
     pub(crate) standing: Mutex<Vec<u64>>,
+    /// The job of each thread of the blocking pool, 0 for none.
+    pub(crate) jobs: Mutex<Vec<Arc<Word>>>,
     pub(crate) timers: Wheels,
     pub(crate) clock: Clock,
     pub(crate) lifecycle: Lifecycle,
@@ -81,6 +83,7 @@ impl Floor {
             idle: Idle::new(slots, groups),
             driving_role: DrivingRole::new(),
             standing: Mutex::new(Vec::new()),
+            jobs: Mutex::new(Vec::new()),
             timers: Wheels::new(slots, groups),
             clock: Clock::new(),
             lifecycle: Lifecycle::new(),
@@ -281,7 +284,9 @@ impl Host for Floor {
 
     fn is_polling(&self, id: Id) -> bool {
         let id = id.as_u64();
-        self.slots.iter().any(|slot| slot.polling.get() == id) || self.standing.lock().contains(&id)
+        self.slots.iter().any(|slot| slot.polling.get() == id)
+            || self.standing.lock().contains(&id)
+            || self.jobs.lock().iter().any(|job| job.get() == id)
     }
 
     fn roster(&self, index: u32) -> &TaskList<Self> {

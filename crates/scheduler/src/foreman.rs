@@ -23,6 +23,7 @@ use crate::floor::Floor;
 use crate::os::{Instant, thread};
 use crate::slot::USER_CODE;
 use shopfloor_protocol::cells::Counter;
+use shopfloor_protocol::flag::Flag;
 use shopfloor_protocol::foreman_sleep::ForemanSleep;
 use shopfloor_protocol::idle::Workplace;
 use shopfloor_protocol::parker::Parker;
@@ -46,6 +47,8 @@ const QUIET_TICKS: u32 = 16;
 pub(crate) struct Foreman {
     sleep: ForemanSleep,
     parker: Parker,
+    /// Its thread does nothing any more.
+    has_ended: Flag,
     /// Polls that outlived [`REPORT_AFTER`].
     pub(crate) stalls: Counter,
     /// Stand-ins started.
@@ -80,6 +83,7 @@ impl Foreman {
         Self {
             sleep: ForemanSleep::new(),
             parker: Parker::new(),
+            has_ended: Flag::new(false),
             stalls: Counter::new(),
             stand_ins: Counter::new(),
             stand_ins_missing: Counter::new(),
@@ -90,6 +94,11 @@ impl Foreman {
     /// A worker has cleared its parked mark, or a thread has begun to run a slot.
     pub(crate) fn worker_left_park(&self) {
         self.sleep.worker_left_park(|| self.parker.unpark(|| {}));
+    }
+
+    /// Whether it starts no more threads and runs no more code of the user's.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.is_raised()
     }
 
     /// Wakes the foreman to look at the phase.
@@ -127,6 +136,8 @@ pub(crate) fn run(floor: &Arc<Floor>) {
         look(floor, &mut watched, &mut groups);
         report_orphans(floor, &mut orphans_seen);
     }
+    floor.foreman.has_ended.raise();
+    floor.lifecycle.notify();
 }
 
 /// On a multi-thread runtime not while no thread runs any slot of a group, because none could be started: nobody would wake

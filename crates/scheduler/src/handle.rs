@@ -127,7 +127,7 @@ impl Handle {
 
     /// Makes this the thread's runtime while the guard lives, for `spawn`, timers and sockets.
     pub fn enter(&self) -> EnterGuard<'_> {
-        context::enter(Arc::clone(&self.floor), None)
+        context::enter(Arc::clone(&self.floor))
     }
 
     /// Spawns a task. Takes one block of memory, and one lock that only this worker and walkers of the task table

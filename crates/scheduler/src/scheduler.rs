@@ -152,7 +152,10 @@ impl Scheduler {
         }
         // A worker inside `block_in_place` may block, but not wait for itself.
         let is_worker = context::worker().is_some();
-        let may_wait = !context::is_blocking_forbidden() && !is_worker && !on_blocking_thread();
+        let is_foreman =
+            self.foreman.as_ref().is_some_and(|foreman| foreman.thread().id() == thread::current().id());
+        let may_wait =
+            !context::is_blocking_forbidden() && !is_worker && !is_foreman && !on_blocking_thread();
         let patience = if may_wait { patience } else { Duration::ZERO };
         // A patience beyond the clock's range is one without end.
         let deadline = Instant::now().checked_add(patience);
@@ -166,7 +169,7 @@ impl Scheduler {
         let blocking_threads = floor.blocking.counts().threads;
         let mut blocking = {
             // Jobs that are cancelled are dropped here.
-            let _entered = context::enter(Arc::clone(&floor), None);
+            let _inside = context::stay(Arc::clone(&floor));
             floor.blocking.shutdown(Duration::ZERO)
         };
         match floor.config.flavor {
@@ -184,13 +187,18 @@ impl Scheduler {
         blocking = floor.blocking.shutdown(remaining().unwrap_or(Duration::MAX));
         blocking.jobs_cancelled += cancelled;
         blocking.threads_finished = blocking_threads.saturating_sub(blocking.threads_detached);
-        let workers_detached = floor.threads.get();
-        if let Some(foreman) = self.foreman.take().filter(|_| may_wait && workers_detached == 0) {
+        if let Some(foreman) = self.foreman.take().filter(|_| may_wait && floor.threads.get() == 0) {
             floor.foreman.wake();
-            // The foreman contains the panics of others and has none of its own to pass on.
-            let ended = foreman.join();
-            debug_assert!(ended.is_ok(), "the foreman panicked");
+            // It may be inside a subscriber of the user's, which may wait for this thread.
+            if floor.lifecycle.wait(|| floor.foreman.has_ended(), remaining) {
+                // It contains the panics of others and has none of its own to pass on.
+                let ended = foreman.join();
+                debug_assert!(ended.is_ok(), "the foreman panicked");
+                // A thread that it had just started finds nothing to do.
+                floor.lifecycle.wait(|| floor.threads.get() == 0, remaining);
+            }
         }
+        let workers_detached = floor.threads.get();
         ShutdownReport { tasks_unfinished: unfinished(&floor), workers_detached, blocking }
     }
 }

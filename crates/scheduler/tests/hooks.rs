@@ -4,6 +4,7 @@ mod support;
 
 use shopfloor_protocol::sync::Mutex;
 use shopfloor_scheduler::{Config, Flavor, Handle, Scheduler, block_in_place};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -57,6 +58,21 @@ fn is_seen_by_the_foreman(place: fn(&mut Config, Arc<dyn Fn() + Send + Sync>)) {
         thread::yield_now();
     }
     assert_eq!(runtime.block_on(runtime.spawn(async { 7 })).expect("the worker goes on"), 7);
+}
+
+#[test]
+fn a_start_hook_that_waits_for_a_task_gets_it() {
+    let is_first = AtomicBool::new(true);
+    let (tell, told) = mpsc::channel();
+    let mut config = config(1);
+    config.on_thread_start = Some(Arc::new(move || {
+        if is_first.swap(false, Ordering::Relaxed) {
+            let handle = Handle::current();
+            tell.send(handle.block_on(handle.spawn(async { 7 }))).expect("the test waits");
+        }
+    }));
+    let _runtime = runtime_with(config);
+    assert_eq!(told.recv().expect("a stand-in runs it").expect("no panic"), 7);
 }
 
 #[test]

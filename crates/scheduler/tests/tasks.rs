@@ -152,6 +152,25 @@ fn blocking_closures_run_beside_the_workers() {
 }
 
 #[test]
+fn a_blocking_job_is_running_from_its_call_to_its_return() {
+    for workers in WIDTHS {
+        let runtime = runtime(workers);
+        let (begin, begun) = mpsc::channel();
+        let (let_go, wait) = mpsc::channel::<()>();
+        let blocked = runtime.spawn_blocking(move || {
+            begin.send(()).expect("the test waits");
+            // Until the test lets go.
+            drop(wait.recv());
+        });
+        begun.recv().expect("it is called");
+        assert_eq!(blocked.state(), State::Running);
+        assert_eq!(blocked.suspend(), State::Running);
+        drop(let_go);
+        runtime.block_on(blocked).expect("it does not panic");
+    }
+}
+
+#[test]
 fn dropping_the_runtime_drops_every_future() {
     for workers in WIDTHS {
         let runtime = runtime(workers);

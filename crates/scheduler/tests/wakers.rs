@@ -215,7 +215,22 @@ fn ten_thousand_clones_of_a_waker_dropped_anywhere_leak_nothing() {
 #[test]
 fn a_waker_that_outlives_its_runtime_is_woken_and_dropped_in_vain() {
     for workers in WIDTHS {
-        let runtime = runtime(workers);
+        /// What a hook has captured is dropped with the last of the runtime.
+        struct Fragile;
+
+        impl Drop for Fragile {
+            fn drop(&mut self) {
+                panic!("on purpose");
+            }
+        }
+
+        let flavor = if workers == 0 { Flavor::CurrentThread } else { Flavor::MultiThread };
+        let mut config = Config::new(flavor, workers.max(1));
+        let fragile = Fragile;
+        config.on_thread_stop = Some(Arc::new(move || {
+            let _captured = &fragile;
+        }));
+        let runtime = runtime_with(config);
         let (wakers, given) = mpsc::channel::<Waker>();
         let task = runtime.spawn(async move {
             poll_fn(|cx| {

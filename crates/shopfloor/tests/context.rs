@@ -251,17 +251,45 @@ fn a_runtime_may_end_with_the_locals_of_its_thread() {
 
 #[test]
 fn a_worker_in_block_in_place_ends_its_runtime_without_waiting_for_itself() {
-    let runtime = named("ends itself");
-    let handle = runtime.handle().clone();
-    let (give, take) = mpsc::channel::<Runtime>();
-    let (tell, told) = mpsc::channel();
-    drop(handle.spawn(async move {
-        block_in_place(|| {
-            let runtime = take.recv().expect("the test gives it");
-            tell.send(runtime.shutdown_timeout(Duration::MAX).workers_detached).expect("the test waits");
-        });
-    }));
-    give.send(runtime).expect("the task waits");
-    let detached = told.recv_timeout(Duration::from_secs(60)).expect("it waits for nothing");
-    assert!(detached >= 1, "it is itself one of the workers");
+    let other = named("other");
+    for enters_another in [false, true] {
+        let runtime = named("ends itself");
+        let handle = runtime.handle().clone();
+        let other = other.handle().clone();
+        let (give, take) = mpsc::channel::<Runtime>();
+        let (tell, told) = mpsc::channel();
+        drop(handle.spawn(async move {
+            block_in_place(|| {
+                let _elsewhere = enters_another.then(|| other.enter());
+                let runtime = take.recv().expect("the test gives it");
+                let detached = runtime.shutdown_timeout(Duration::MAX).workers_detached;
+                tell.send(detached).expect("the test waits");
+            });
+        }));
+        give.send(runtime).expect("the task waits");
+        let detached = told.recv_timeout(Duration::from_secs(60)).expect("it waits for nothing");
+        assert!(detached >= 1, "it is itself one of the workers");
+    }
+}
+
+#[test]
+fn a_worker_that_entered_another_runtime_is_still_one_of_its_own() {
+    let other = named("other");
+    let refused = current_thread().block_on(async {
+        let _elsewhere = other.enter();
+        sentence(|| block_in_place(|| ()))
+    });
+    assert!(refused.contains("needs a multi-thread runtime"), "{refused}");
+}
+
+#[test]
+fn a_thread_of_a_runtime_comes_to_its_end_whatever_its_tasks_did_with_guards() {
+    let (home, other) = (named("home"), named("other"));
+    let elsewhere = other.handle().clone();
+    let leaks = home.spawn(async move { std::mem::forget(elsewhere.enter()) });
+    home.block_on(leaks).expect("it does not panic");
+    let handle = other.handle().clone();
+    home.block_on(async { std::mem::forget(handle.enter()) });
+    assert!(Handle::try_current().is_err());
+    assert!(home.shutdown_timeout(Duration::from_secs(60)).is_clean());
 }

@@ -61,8 +61,20 @@ pub(crate) unsafe fn release<H: Host>(cell: NonNull<Header>) {
     unsafe { cell.drop_in_place() };
     // SAFETY: `Header::allocate` took it with the block of this vtable, and it is used no more.
     unsafe { memory::free(cell.cast(), &vtable.block) };
-    // Possibly the last owner of the host, and of the list above.
-    drop(keep);
+    if let Some(keep) = keep {
+        // Possibly the last owner of the host, and of the list above: that drops what the hooks have captured, user code.
+        drop_silently(keep);
+    }
+}
+
+/// Drops what may panic, where there is nobody to tell.
+fn drop_silently<T>(value: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value)))
+        && let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
+    {
+        // Dropping it could panic again, without end.
+        std::mem::forget(second);
+    }
 }
 
 /// # Safety
@@ -94,11 +106,7 @@ pub(crate) unsafe fn report<H: Host>(cell: NonNull<Header>, mishap: Mishap, payl
     if unsafe { cell.as_ref() }.roster == UNLISTED {
         // A refused task has no output and no host; the payload says nothing to anybody, and its drop is
         // user code.
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            // Dropping it could panic again, without end.
-            std::mem::forget(second);
-        }
-        return;
+        return drop_silently(payload);
     }
     // SAFETY: as above, and listed.
     unsafe { host_of::<H>(cell) }.report(mishap, payload);

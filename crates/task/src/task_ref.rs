@@ -9,9 +9,9 @@ use std::ptr::NonNull;
 /// The five states of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// In a queue or LIFO slot, waiting for a worker.
+    /// In a queue or LIFO slot, waiting for a worker, or for a thread of the blocking pool.
     Ready,
-    /// Being polled by a worker.
+    /// Being polled by a worker; a blocking job: called.
     Running,
     /// Waiting to be woken.
     Waiting,

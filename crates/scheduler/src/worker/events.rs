@@ -106,7 +106,7 @@ impl Worker {
         self.show_polling(0);
     }
 
-    fn run_hook(&self, hook: &Option<ThreadHook>, what: &'static str) {
+    pub(crate) fn run_hook(&self, hook: &Option<ThreadHook>, what: &'static str) {
         if hook.is_some() {
             self.as_user_code(|| self.floor.run_hook(hook, what));
         }
