@@ -13,7 +13,7 @@
 //! lose the return type where inference needs it most (`Box<dyn Error>` out of `Err(Box::new(error))`).
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::{FnArg, parse_quote};
 
 use crate::Attribute;
@@ -51,8 +51,7 @@ fn placeholder(function: AsyncFunction) -> TokenStream {
 
 fn rewrite(attribute: Attribute, options: &Options, function: AsyncFunction) -> TokenStream {
     let runtime = runtime(options);
-    let types: Vec<_> = function.argument_types().cloned().collect();
-    let names: Vec<_> = (0..types.len()).map(|index| format_ident!("argument_{index}")).collect();
+    let (names, types): (Vec<_>, Vec<_>) = function.arguments().map(|(name, ty)| (name, ty.clone())).unzip();
     let AsyncFunction { attributes, visibility, signature, body } = function;
     let mut outer = signature.clone();
     outer.asyncness = None;
@@ -146,9 +145,16 @@ mod tests {
     #[test]
     fn arguments_are_handed_to_the_pattern_that_takes_them_apart() {
         let expansion = expansion(Attribute::Main, "", "async fn run((a, b): (u8, u8), c: &str) {}");
-        assert!(expansion.contains("fn run (argument_0 : (u8 , u8) , argument_1 : & str)"), "{expansion}");
+        assert!(expansion.contains("fn run (argument_0 : (u8 , u8) , c : & str)"), "{expansion}");
         assert!(expansion.contains("async fn run ((a , b) : (u8 , u8) , c : & str)"), "{expansion}");
-        assert!(expansion.ends_with("block_on (run (argument_0 , argument_1)) }"), "{expansion}");
+        assert!(expansion.ends_with("block_on (run (argument_0 , c)) }"), "{expansion}");
+    }
+
+    #[test]
+    fn arguments_keep_their_names_unless_they_hide_the_function() {
+        let expansion = expansion(Attribute::Main, "", "async fn run(mut count: u8, ref it: u8, run: u8) {}");
+        let outer = "fn run (count : u8 , argument_1 : u8 , argument_2 : u8)";
+        assert!(expansion.starts_with(outer), "{expansion}");
     }
 
     #[test]

@@ -3,9 +3,10 @@
 //! Its body is kept as tokens and never parsed: an unfinished statement in an editor must not cost the
 //! completions of the whole function, and what stands in the body is the compiler's business.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
+use quote::format_ident;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, FnArg, Result, Safety, Signature, Visibility};
+use syn::{Error, FnArg, GenericParam, Pat, PatIdent, PatType, Result, Safety, Signature, Visibility};
 
 use crate::Attribute;
 
@@ -48,8 +49,8 @@ impl AsyncFunction {
         if let Some(abi) = &signature.abi {
             return Err(Error::new_spanned(abi, format!("{name} needs a function with Rust's own ABI")));
         }
-        if !signature.generics.params.is_empty() {
-            let text = format!("{name} needs a function without generic parameters");
+        if signature.generics.params.iter().any(|it| !matches!(it, GenericParam::Lifetime(_))) {
+            let text = format!("{name} needs a function without generic parameters other than lifetimes");
             return Err(Error::new_spanned(&signature.generics, text));
         }
         if let Some(receiver) = signature.receiver() {
@@ -69,11 +70,22 @@ impl AsyncFunction {
         Ok(())
     }
 
-    /// The types of the arguments, in order; [`check`](Self::check) has refused a receiver.
-    pub(crate) fn argument_types(&self) -> impl Iterator<Item = &syn::Type> {
-        self.signature.inputs.iter().filter_map(|argument| match argument {
-            FnArg::Typed(typed) => Some(&*typed.ty),
+    /// Names and types of the arguments, in order; [`check`](Self::check) has refused a receiver. The names are the user's, since
+    /// attributes may speak of them; where there is a pattern, or the function itself would be hidden, one of ours.
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = (Ident, &syn::Type)> {
+        let function = &self.signature.ident;
+        let typed = self.signature.inputs.iter().filter_map(|argument| match argument {
+            FnArg::Typed(typed) => Some(typed),
             FnArg::Receiver(_) => None,
+        });
+        typed.enumerate().map(move |(index, PatType { pat, ty, .. })| {
+            let name = match &**pat {
+                Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, .. }) if ident != function => {
+                    ident.clone()
+                }
+                _ => format_ident!("argument_{index}"),
+            };
+            (name, &**ty)
         })
     }
 }
@@ -153,7 +165,14 @@ mod tests {
         let function: AsyncFunction =
             syn::parse_str("async fn run((a, b): (u8, u8), name: &str) -> u8 { a + b }").expect("a function");
         function.check(Attribute::Main).expect("legal");
-        assert_eq!(function.argument_types().count(), 2);
+        assert_eq!(function.arguments().count(), 2);
+    }
+
+    #[test]
+    fn lifetimes_are_the_generic_parameters_that_are_legal() {
+        let function: AsyncFunction =
+            syn::parse_str("async fn run<'a>(it: &'a str) -> &'a str { it }").expect("a function");
+        function.check(Attribute::Main).expect("legal");
     }
 
     #[test]

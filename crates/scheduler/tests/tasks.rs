@@ -160,7 +160,7 @@ fn a_blocking_job_is_running_from_its_call_to_its_return() {
         let blocked = runtime.spawn_blocking(move || {
             begin.send(()).expect("the test waits");
             // Until the test lets go.
-            drop(wait.recv());
+            wait.recv().expect_err("it sends nothing");
         });
         begun.recv().expect("it is called");
         assert_eq!(blocked.state(), State::Running);

@@ -17,6 +17,17 @@ fn main_runs_its_body_here_and_its_tasks_on_workers() {
     assert!(worker.is_some_and(|worker| worker != thread::current().id()));
 }
 
+#[shopfloor::main(flavor = "current_thread")]
+async fn longest<'a>(mut of: Vec<&'a str>, (from, to): (usize, usize)) -> Option<&'a str> {
+    of.sort_by_key(|it| it.len());
+    of.get(from..to)?.last().copied()
+}
+
+#[test]
+fn a_function_under_main_may_have_arguments_patterns_and_lifetimes() {
+    assert_eq!(longest(vec!["ccc", "a", "bb"], (0, 2)), Some("bb"));
+}
+
 #[shopfloor::test]
 async fn a_test_runs_its_tasks_on_its_own_thread() {
     let worker = shopfloor::spawn(async { thread::current().id() }).await;

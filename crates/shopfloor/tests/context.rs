@@ -108,7 +108,7 @@ fn a_blocking_job_that_a_shutdown_cancels_is_dropped_inside_its_runtime() {
         drop(runtime.spawn_blocking(move || {
             started.send(()).expect("the test listens");
             // Until the test lets go of the other end.
-            drop(released.recv());
+            released.recv().expect_err("it sends nothing");
         }));
         has_started.recv().expect("it starts");
         let (tell, told) = mpsc::channel();

@@ -334,11 +334,6 @@ impl<T: AsFd, P: Deref<Target = AsyncFd<T>>> ReadyGuard<P> {
     /// Leaves the readiness as it is, which is what dropping the guard does too.
     pub fn retain_ready(&mut self) {}
 
-    /// The descriptor's owner.
-    pub fn get_inner(&self) -> &T {
-        self.async_fd.get_ref()
-    }
-
     /// Clears what was waited for if `outcome` is `WouldBlock`: nothing is known of the other direction.
     fn conclude<R>(&mut self, outcome: io::Result<R>) -> Result<io::Result<R>, TryIoError> {
         match outcome {
@@ -368,6 +363,11 @@ impl<'a, T: AsFd> ReadyGuard<&'a AsyncFd<T>> {
     pub fn get_ref(&self) -> &'a AsyncFd<T> {
         self.async_fd
     }
+
+    /// The descriptor's owner.
+    pub fn get_inner(&self) -> &'a T {
+        self.async_fd.get_ref()
+    }
 }
 
 impl<T: AsFd> ReadyGuard<&mut AsyncFd<T>> {
@@ -391,6 +391,11 @@ impl<T: AsFd> ReadyGuard<&mut AsyncFd<T>> {
     /// The [`AsyncFd`].
     pub fn get_mut(&mut self) -> &mut AsyncFd<T> {
         self.async_fd
+    }
+
+    /// The descriptor's owner.
+    pub fn get_inner(&self) -> &T {
+        self.async_fd.get_ref()
     }
 
     /// The descriptor's owner.

@@ -123,13 +123,18 @@ impl<T: AsSource> LeafSource<T> {
         self.leaf(wait, self.source.io(wait.interest(), op)).await
     }
 
-    /// As [`io`](Self::io), for an operation that needs any of `interest`.
+    /// As [`io`](Self::io), for an operation of the user's that needs any of `interest`. If it says that it was interrupted, that
+    /// is its result: it may mean something else by it than the system does.
     pub(crate) async fn io_any<R>(
         &self,
         interest: Interest,
-        op: impl FnMut(&T) -> io::Result<R>,
+        mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        self.leaf(wait_of(interest), self.source.io(interest, op)).await
+        let op = |io: &T| match op(io) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Err(error)),
+            result => result.map(Ok),
+        };
+        self.leaf(wait_of(interest), self.source.io(interest, op)).await?
     }
 
     /// Runs `op` on the unfilled part of `buf`, which is initialised for it, and advances `buf` by the length

@@ -20,6 +20,9 @@ pub enum IoBackend {
     Portable,
 }
 
+/// Workers and stand-ins of a runtime are counted by 16 bits.
+const SLOTS_MAX: usize = 65_535;
+
 /// Sets a runtime up. The names are tokio's.
 #[derive(Clone, Debug)]
 pub struct Builder {
@@ -51,17 +54,19 @@ impl Builder {
     /// Worker threads of a multi-thread runtime. A current-thread runtime has none, whatever is said here.
     ///
     /// # Panics
-    /// If `count` is 0.
+    /// If `count` is 0, or more than 65,535.
     #[track_caller]
     pub fn worker_threads(&mut self, count: usize) -> &mut Self {
         assert!(count > 0, "a runtime needs at least one worker thread");
+        assert!(count <= SLOTS_MAX, "a runtime has at most 65,535 worker threads");
         self.workers = Some(count);
         self
     }
 
     /// Threads that may come in for workers whose tasks do not return from their polls: as many as workers,
     /// unless told otherwise; 0 for none. If there are any, each group of workers (see [`io_drivers`](Self::io_drivers)) has
-    /// one at least: nobody else attends to its driver when all its workers are stuck.
+    /// one at least: nobody else attends to its driver when all its workers are stuck. With the workers they are at most 65,535:
+    /// more are not started.
     pub fn stand_in_threads(&mut self, count: usize) -> &mut Self {
         self.stand_ins = Some(count);
         self
@@ -248,6 +253,7 @@ impl Builder {
         if self.backend == IoBackend::Portable {
             config.driver_spin = Duration::ZERO;
         }
+        let stand_ins = stand_ins.min(SLOTS_MAX.saturating_sub(config.workers));
         config.stand_ins = if config.flavor == Flavor::MultiThread { stand_ins } else { 0 };
         config
     }
@@ -258,5 +264,32 @@ impl Builder {
             IoBackend::Portable => shopfloor_driver::Driver::with_backend(Backend::Portable),
         };
         Ok(Arc::new(IoDriver { driver: Arc::new(driver?), relays: Relays::default() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Builder, SLOTS_MAX};
+
+    #[test]
+    fn no_number_of_stand_ins_is_too_many() {
+        let slots = |workers, stand_ins: Option<usize>| {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(workers);
+            if let Some(count) = stand_ins {
+                builder.stand_in_threads(count);
+            }
+            let config = builder.config();
+            config.workers + config.stand_ins
+        };
+        assert_eq!(slots(2, Some(usize::MAX)), SLOTS_MAX);
+        assert_eq!(slots(40_000, None), SLOTS_MAX);
+        assert_eq!(slots(2, None), 4);
+    }
+
+    #[test]
+    #[should_panic(expected = "at most 65,535 worker threads")]
+    fn more_workers_than_can_be_counted_are_refused() {
+        Builder::new_multi_thread().worker_threads(65_536);
     }
 }

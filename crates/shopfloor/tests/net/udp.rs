@@ -132,6 +132,16 @@ fn operations_of_ones_own_wait_for_readiness() {
 }
 
 #[test]
+fn an_operation_of_ones_own_that_was_interrupted_says_so() {
+    on_all_runtimes(|| async {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+        let interrupted = || Err::<(), _>(ErrorKind::Interrupted.into());
+        let outcome: std::io::Result<()> = socket.async_io(Interest::WRITABLE, interrupted).await;
+        assert_eq!(outcome.expect_err("it says so").kind(), ErrorKind::Interrupted);
+    });
+}
+
+#[test]
 fn options_are_those_of_the_system() {
     on_all_runtimes(|| async {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");

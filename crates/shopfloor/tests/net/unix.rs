@@ -2,6 +2,8 @@
 #![cfg(unix)]
 
 use std::io::ErrorKind;
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use shopfloor::io::{AsyncReadExt, AsyncWriteExt};
@@ -85,6 +87,21 @@ fn the_peer_of_a_pair_is_this_process() {
         assert_eq!(peer.pid().map(i32::cast_unsigned), Some(std::process::id()));
         assert_eq!(peer.uid(), rustix::process::getuid().as_raw());
         assert_eq!(peer.gid(), rustix::process::getgid().as_raw());
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_peer_that_is_no_process_of_ours_has_no_id() {
+    on_all_runtimes(|| async {
+        // The kernel says the same of a socket without a peer as of a process outside of the namespace: zero.
+        let lonely =
+            socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).expect("a socket");
+        lonely.set_nonblocking(true).expect("a socket");
+        let lonely =
+            UnixStream::from_std(OwnedFd::from(lonely).into()).expect("it is registered when it is used");
+        let peer = lonely.peer_cred().expect("credentials");
+        assert_eq!((peer.pid(), peer.uid(), peer.gid()), (None, u32::MAX, u32::MAX));
     });
 }
 

@@ -63,6 +63,10 @@ macro_rules! names {
                 let _: &OwnedFd = guard.get_inner();
             }
 
+            fn outlives_the_guard<'a>(guard: AsyncFdReadyGuard<'a, OwnedFd>) -> (&'a OwnedFd, &'a AsyncFd<OwnedFd>) {
+                (guard.get_inner(), guard.get_ref())
+            }
+
             fn guard_mut(guard: &mut AsyncFdReadyMutGuard<'_, OwnedFd>, ready: Ready) {
                 guard.clear_ready();
                 guard.clear_ready_matching(ready);
