@@ -4,7 +4,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use super::Setup;
 use super::random::Random;
-use super::rules::{LIFO_STREAK_MAX, Looks, Outlook, Rules, STEAL_MAX, Spinning, TICK, TURN_MAX, Waking};
+use super::rules::{LIFO_STREAK_MAX, Looks, Outlook, Rules, Spinning, TICK, TURN_MAX, Waking};
 use super::tally::{Outcome, Tally};
 
 /// A task that is ready.
@@ -83,6 +83,7 @@ struct Group {
     pending: VecDeque<u64>,
     /// Who sleeps in the driver or turns it.
     holder: Option<usize>,
+    last_in_driver: usize,
     searching: usize,
     /// Sleeping ones, the one that fell asleep last at the end.
     parked: Vec<usize>,
@@ -93,7 +94,10 @@ struct Floor {
     now: u64,
     sequence: u64,
     agenda: BinaryHeap<Reverse<(u64, u64, Happening)>>,
-    random: Random,
+    /// When events come, and to which group. All rules see the same ones; so each of these has its own sequence.
+    arrivals: Random,
+    lengths: Random,
+    victims: Random,
     workers: Vec<Worker>,
     groups: Vec<Group>,
     /// Since when somebody sleeps.
@@ -134,7 +138,9 @@ impl Floor {
             now: 0,
             sequence: 0,
             agenda: BinaryHeap::new(),
-            random: Random::new(setup.seed),
+            arrivals: Random::new(setup.seed.wrapping_mul(3)),
+            lengths: Random::new(setup.seed.wrapping_mul(3).wrapping_add(1)),
+            victims: Random::new(setup.seed.wrapping_mul(3).wrapping_add(2)),
             workers: (0..setup.workers).map(worker).collect(),
             groups: (0..setup.groups).map(|_| Group::default()).collect(),
             idle_since: None,
@@ -179,13 +185,13 @@ impl Floor {
             let setup = &self.setup;
             let work = setup.poll.mean() * f64::from(1 + setup.wakes);
             let mean = work / (setup.load * setup.workers as f64);
-            let gap = self.random.gap(mean) as u64;
+            let gap = self.arrivals.gap(mean) as u64;
             self.after(gap, Happening::Event);
         }
     }
 
     fn event(&mut self) {
-        let index = self.random.below(self.groups.len());
+        let index = self.arrivals.below(self.groups.len());
         let now = self.now;
         self.tally.event(now);
         self.groups[index].pending.push_back(now);
@@ -248,11 +254,12 @@ impl Floor {
     /// Wakes somebody if there is somebody to wake; returns what it costs the waker.
     fn wake(&mut self, outlook: Outlook) -> u64 {
         let Outlook::Wakeable(group) = outlook else { return 0 };
-        let Group { parked, holder, .. } = &self.groups[group];
+        let Group { parked, last_in_driver, .. } = &self.groups[group];
         let chosen = match self.setup.rules {
             Rules::Shopfloor | Rules::SharedBatches | Rules::KeptBatches => {
-                // Who is in the driver is left till last.
-                parked.iter().min_by_key(|&&worker| (Some(worker) == *holder, worker))
+                // Those after the one who went into the driver last, who is left till last.
+                let count = self.workers.len();
+                parked.iter().min_by_key(|&&worker| (worker + count - last_in_driver - 1) % count)
             }
             Rules::Tokio => parked.last(),
         };
@@ -365,7 +372,7 @@ impl Floor {
                 delay += cost;
             }
         }
-        let length = self.setup.poll.draw(&mut self.random);
+        let length = self.setup.poll.draw(&mut self.lengths);
         let one = &mut self.workers[worker];
         one.polls = Some((task, length));
         one.state = State::Polling(self.now + delay);
@@ -464,12 +471,12 @@ impl Floor {
     /// Half of the first queue with something in it, from a random one on; how many were looked at.
     fn steal(&mut self, thief: usize) -> Option<(Task, u64)> {
         let count = self.workers.len();
-        let first = self.random.below(count);
+        let first = self.victims.below(count);
         let victims = (0..count).map(|step| (first + step) % count).filter(|&victim| victim != thief);
         let (looked, victim) =
             victims.enumerate().find(|&(_, victim)| !self.workers[victim].queue.is_empty())?;
         let queue = &mut self.workers[victim].queue;
-        let share = queue.len().div_ceil(2).min(STEAL_MAX);
+        let share = queue.len().div_ceil(2).min(self.setup.rules.steal_max());
         let mut taken: VecDeque<Task> = queue.drain(..share).collect();
         let task = taken.pop_front()?;
         self.workers[thief].queue.extend(taken);
@@ -512,6 +519,7 @@ impl Floor {
             let one = &mut self.workers[worker];
             let looks_until = now + one.spinning.begin();
             one.state = State::InDriver { since: now, looks_until };
+            self.groups[group].last_in_driver = worker;
         } else {
             self.workers[worker].state = State::Parked;
         }

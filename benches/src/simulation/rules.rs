@@ -41,6 +41,11 @@ impl Rules {
             Self::Tokio => "tokio",
         }
     }
+
+    /// Tasks that a steal takes at most: crossbeam-deque's batch, and half of tokio's queue.
+    pub(super) fn steal_max(self) -> usize {
+        if self == Self::Tokio { 128 } else { 32 }
+    }
 }
 
 /// Polls between two looks at the driver of a busy worker.
@@ -52,15 +57,13 @@ pub(super) const EVENT_TIME: RangeInclusive<u64> = 20_000..=400_000;
 pub(super) const TIMED_AFTER: u64 = 50_000;
 /// Polls from the LIFO slot in a row.
 pub(super) const LIFO_STREAK_MAX: u32 = 3;
-/// Events that a turn of the driver brings at most.
+/// Events that a turn of the driver brings at most, ours and tokio's.
 pub(super) const TURN_MAX: usize = 1024;
-/// Tasks that a steal takes at most.
-pub(super) const STEAL_MAX: usize = 32;
 /// The foreman looks this often, ns.
 pub(super) const TICK: u64 = 2_000_000;
 
-/// Estimate of work that justifies a wake, ns.
-const WAKE_COST: u64 = 5_000;
+/// Estimate of work that justifies a wake, ns. Ours is measured, and is what a wake costs here; see `costs`.
+const WAKE_COST: u64 = 7_000;
 const DEFER: u64 = 50_000;
 pub(super) const DEFER_BATCH: u64 = 200_000;
 const LONG_BATCH: u64 = 2 * DEFER_BATCH;

@@ -223,6 +223,7 @@ fn ready(flags: epoll::EventFlags) -> Ready {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     use std::sync::mpsc;
 
     fn refused<'a>(_: BorrowedFd<'_>, _: &'a mut Buffer, _: Duration) -> io::Result<&'a mut [epoll::Event]> {
@@ -366,6 +367,9 @@ mod tests {
 
     #[test]
     fn one_wait_returns_at_most_its_share_of_the_events_and_the_rest_comes_next() {
+        // More than a process may open unless it asks.
+        let files = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files }).unwrap();
         let selector = Epoll::new().unwrap();
         let sources: Vec<_> = (0..EVENTS_PER_WAIT_MAX + 10)
             .map(|index| {

@@ -21,8 +21,9 @@ pub(crate) type BorrowedSource<'a> = std::os::fd::BorrowedFd<'a>;
 #[cfg(windows)]
 pub(crate) type BorrowedSource<'a> = std::os::windows::io::BorrowedSocket<'a>;
 
-/// The most events that one wait returns; the rest comes with the next.
-pub(crate) const EVENTS_PER_WAIT_MAX: usize = 256;
+/// The most events that one wait returns; the rest comes with the next. Many, because with many workers one of them looks while the others
+/// do what it has found: see docs/SIMULATION.md.
+pub(crate) const EVENTS_PER_WAIT_MAX: usize = 1024;
 
 /// What one source reported in a wait.
 pub(crate) type Event = (Token, Ready);
