@@ -2,9 +2,9 @@
 
 mod support;
 
+use shopfloor_protocol::flag::Flag;
 use shopfloor_protocol::sync::Mutex;
 use shopfloor_scheduler::{Config, Flavor, Handle, Scheduler, block_in_place};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -62,11 +62,11 @@ fn is_seen_by_the_foreman(place: fn(&mut Config, Arc<dyn Fn() + Send + Sync>)) {
 
 #[test]
 fn a_start_hook_that_waits_for_a_task_gets_it() {
-    let is_first = AtomicBool::new(true);
+    let is_first = Flag::new(true);
     let (tell, told) = mpsc::channel();
     let mut config = config(1);
     config.on_thread_start = Some(Arc::new(move || {
-        if is_first.swap(false, Ordering::Relaxed) {
+        if is_first.lower() {
             let handle = Handle::current();
             tell.send(handle.block_on(handle.spawn(async { 7 }))).expect("the test waits");
         }

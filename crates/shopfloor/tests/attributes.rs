@@ -18,14 +18,15 @@ fn main_runs_its_body_here_and_its_tasks_on_workers() {
 }
 
 #[shopfloor::main(flavor = "current_thread")]
-async fn longest<'a>(mut of: Vec<&'a str>, (from, to): (usize, usize)) -> Option<&'a str> {
+async fn longest<'a>(mut of: Vec<&'a str>, but: &str, (from, to): (usize, usize)) -> Option<&'a str> {
+    of.retain(|it| *it != but);
     of.sort_by_key(|it| it.len());
     of.get(from..to)?.last().copied()
 }
 
 #[test]
 fn a_function_under_main_may_have_arguments_patterns_and_lifetimes() {
-    assert_eq!(longest(vec!["ccc", "a", "bb"], (0, 2)), Some("bb"));
+    assert_eq!(longest(vec!["ccc", "a", "dddd", "bb"], "dddd", (0, 2)), Some("bb"));
 }
 
 #[shopfloor::test]

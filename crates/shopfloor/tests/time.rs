@@ -249,10 +249,13 @@ fn a_root_that_is_always_ready_is_cut_off_by_its_timeout_on_one_thread_too() {
 #[test]
 fn a_poll_that_does_not_end_before_a_deadline_of_its_own_sees_it_on_one_thread_too() {
     let runtime = Builder::new_current_thread().build().expect("it starts no worker");
-    let mut sleep = pin!(runtime.block_on(async { sleep(ms(5)) }));
+    let mut sleep = {
+        let _inside = runtime.enter();
+        sleep(ms(5))
+    };
     runtime.block_on(poll_fn(|cx| {
         // As a `select!` does whose other branch is always ready.
-        while sleep.as_mut().poll(cx).is_pending() {}
+        while Pin::new(&mut sleep).poll(cx).is_pending() {}
         Poll::Ready(())
     }));
     assert!(Instant::now() >= sleep.deadline());
