@@ -10,7 +10,6 @@ use std::future::poll_fn;
 use std::sync::{LazyLock, mpsc};
 use std::task::Poll;
 use std::thread;
-use std::time::Duration;
 use support::{WIDTHS, runtime};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Record};
@@ -169,24 +168,6 @@ fn a_task_in_block_in_place_runs_and_is_not_reported() {
     assert_eq!(blocked.state(), State::Running);
     drop(let_go);
     runtime.block_on(blocked).expect("runs to its end").expect_err("nothing is sent");
-}
-
-#[test]
-fn a_shutdown_does_not_wait_for_ever_for_a_subscriber_that_waits_for_it() {
-    LazyLock::force(&KEPT);
-    for workers in WIDTHS {
-        let runtime = runtime(workers);
-        let handle = runtime.handle().clone();
-        let stalled = runtime.spawn(async move {
-            while handle.metrics().stalls == 0 {
-                thread::yield_now();
-            }
-        });
-        // The foreman counts, and then waits for this lock.
-        let _reports = REPORTS.lock();
-        runtime.block_on(stalled).expect("the foreman counts");
-        runtime.shutdown_timeout(Duration::from_millis(100));
-    }
 }
 
 #[test]
