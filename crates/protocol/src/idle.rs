@@ -105,8 +105,8 @@ struct Group {
     counts: CachePadded<AtomicU32>,
     /// Of each slot of the group.
     flags: Box<[CachePadded<AtomicBool>]>,
-    /// The place of the worker that went into the driver last.
-    in_driver: AtomicUsize,
+    /// The place of the worker that went into the driver last. Written at each of its parks, where the flags' address is only read.
+    in_driver: CachePadded<AtomicUsize>,
 }
 
 /// What a push to one's own queue has to reckon with.
@@ -168,7 +168,7 @@ impl Idle {
         let group = |group| Group {
             counts: CachePadded::new(AtomicU32::new(0)),
             flags: groups.slots(group, slots).map(flag).collect(),
-            in_driver: AtomicUsize::new(0),
+            in_driver: CachePadded::new(AtomicUsize::new(0)),
         };
         Self { groups, first: group(0), others: (1..groups.count()).map(group).collect() }
     }

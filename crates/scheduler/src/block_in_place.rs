@@ -5,7 +5,6 @@ use crate::contain::contain;
 use crate::context;
 use crate::coop;
 use crate::crew;
-use crate::worker::Worker;
 
 /// Runs `f`, which may block, on this thread, after giving this worker's slot, with its queue and its turn at
 /// the driver, to another thread. Other futures of the *same task* wait until `f` returns.
@@ -25,22 +24,13 @@ pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
             worker.floor.config.flavor == Flavor::MultiThread,
             "`block_in_place` needs a multi-thread runtime; on a current-thread runtime use `spawn_blocking`"
         );
-        if worker.is_polling() {
-            hand_over(worker);
+        let seat = if worker.is_polling() { worker.stand_up() } else { None };
+        let taken_over = seat.map(|seat| crew::start(&worker.floor, seat));
+        if let Some(Err(error)) = taken_over {
+            contain("a tracing subscriber", || {
+                tracing::error!(%error, "no thread to take over from `block_in_place`");
+            });
         }
     }
     context::with_blocking(false, || coop::with_unconstrained(f))
-}
-
-/// Gives the slot of this thread, which polls a task, to a new one.
-#[cold]
-fn hand_over(worker: &Worker) {
-    let name = crew::thread_name(&worker.floor);
-    // The hook may have given it away.
-    let Some(seat) = worker.stand_up() else { return };
-    if let Err(error) = crew::start(&worker.floor, seat, name) {
-        contain("a tracing subscriber", || {
-            tracing::error!(%error, "no thread to take over from `block_in_place`");
-        });
-    }
 }

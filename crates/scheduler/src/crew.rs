@@ -29,25 +29,15 @@ pub(crate) fn start_if_short(floor: &Arc<Floor>, group: usize) -> io::Result<boo
         return Ok(false);
     }
     let Some(seat) = take_seat(floor, group) else { return Ok(false) };
-    if floor.lifecycle.phase() == RuntimePhase::Closed {
-        leave(floor, seat);
-        return Ok(false);
-    }
-    start(floor, seat, thread_name(floor)).map(|()| true)
-}
-
-/// The name of the next thread, as the hook of the user's says. Asked before a slot is given away, whose tasks would else wait
-/// for that code.
-pub(crate) fn thread_name(floor: &Floor) -> String {
-    let name = contain("the hook that names workers", || (floor.config.thread_name)());
-    name.unwrap_or_else(|| "shopfloor-worker".to_owned())
+    start(floor, seat).map(|()| true)
 }
 
 /// Starts a thread on a slot that the caller gives away. If there is no thread to be had the slot is free after,
 /// and its tasks are in the injector.
-pub(crate) fn start(floor: &Arc<Floor>, seat: Seated, name: String) -> io::Result<()> {
+pub(crate) fn start(floor: &Arc<Floor>, seat: Seated) -> io::Result<()> {
     floor.threads.starts();
-    let mut builder = thread::Builder::new().name(name);
+    let name = contain("the hook that names workers", || (floor.config.thread_name)());
+    let mut builder = thread::Builder::new().name(name.unwrap_or_else(|| "shopfloor-worker".to_owned()));
     if let Some(bytes) = floor.config.stack_size {
         builder = builder.stack_size(bytes);
     }

@@ -87,7 +87,9 @@ impl Scheduler {
         }
         let watched = Arc::clone(floor);
         let foreman = thread::Builder::new().name("shopfloor-foreman".to_owned());
-        self.foreman = Some(foreman.spawn(move || foreman::run(&watched))?);
+        // Code of the user's that it runs must not wait for what it watches, or for itself.
+        let run = move || context::with_blocking(true, || foreman::run(&watched));
+        self.foreman = Some(foreman.spawn(run)?);
         Ok(())
     }
 
@@ -152,10 +154,7 @@ impl Scheduler {
         }
         // A worker inside `block_in_place` may block, but not wait for itself.
         let is_worker = context::worker().is_some();
-        let is_foreman =
-            self.foreman.as_ref().is_some_and(|foreman| foreman.thread().id() == thread::current().id());
-        let may_wait =
-            !context::is_blocking_forbidden() && !is_worker && !is_foreman && !on_blocking_thread();
+        let may_wait = !context::is_blocking_forbidden() && !is_worker && !on_blocking_thread();
         let patience = if may_wait { patience } else { Duration::ZERO };
         // A patience beyond the clock's range is one without end.
         let deadline = Instant::now().checked_add(patience);

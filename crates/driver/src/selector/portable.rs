@@ -36,7 +36,7 @@ impl Portable {
     }
 
     fn with_mode(poller: Poller, mode: PollMode) -> Self {
-        const CAPACITY: NonZeroUsize = NonZeroUsize::new(EVENTS_PER_WAIT_MAX).expect("it is 1024");
+        const CAPACITY: NonZeroUsize = NonZeroUsize::new(EVENTS_PER_WAIT_MAX).expect("it is not zero");
         Self { poller, mode, buffer: Mutex::new(Events::with_capacity(CAPACITY)) }
     }
 }
