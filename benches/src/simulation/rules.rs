@@ -64,7 +64,8 @@ pub(super) const TICK: u64 = 2_000_000;
 
 /// Estimate of work that justifies a wake, ns. Ours is measured, and is what a wake costs here; see `costs`.
 const WAKE_COST: u64 = 7_000;
-const DEFER: u64 = 50_000;
+const DEFER_MIN: u64 = 50_000;
+const DEFER_MAX: u64 = 1_000_000;
 pub(super) const DEFER_BATCH: u64 = 200_000;
 const LONG_BATCH: u64 = 2 * DEFER_BATCH;
 pub(super) const LOOK_INTERVAL: u32 = 4;
@@ -160,12 +161,24 @@ pub(super) struct Waking {
     deferred_polls: u32,
     poll_estimate: u64,
     due: Option<u64>,
+    /// For how long the next wake is deferred.
+    defer: u64,
+    /// Of the last wake, until it is known whether that worker has stayed awake.
+    woke_at: Option<u64>,
     relied_on_searcher: bool,
 }
 
 impl Waking {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, deferred_polls: 0, poll_estimate: WAKE_COST, due: None, relied_on_searcher: false }
+        Self {
+            rules,
+            deferred_polls: 0,
+            poll_estimate: WAKE_COST,
+            due: None,
+            defer: DEFER_MIN,
+            woke_at: None,
+            relied_on_searcher: false,
+        }
     }
 
     fn learn_poll_length(&mut self, sample: u64) {
@@ -192,10 +205,7 @@ impl Waking {
             Rules::Tokio => true,
             Rules::SharedBatches => self.decide(now, queue),
             Rules::Shopfloor if parked > 1 => self.decide(now, queue),
-            _ if self.poll_estimate * queue as u64 >= LONG_BATCH => {
-                self.due = None;
-                true
-            }
+            _ if self.poll_estimate * queue as u64 >= LONG_BATCH => self.wake(now),
             _ => {
                 self.due.get_or_insert(now + DEFER_BATCH);
                 false
@@ -216,11 +226,7 @@ impl Waking {
         self.deferred_polls += 1;
         let is_worth_a_look =
             self.poll_estimate > WAKE_COST || self.deferred_polls.is_multiple_of(LOOK_INTERVAL);
-        let wakes = is_worth_a_look && now >= due;
-        if wakes {
-            self.due = None;
-        }
-        wakes
+        is_worth_a_look && now >= due && self.wake(now)
     }
 
     fn look_after_searcher(&mut self, now: u64, queue: usize, outlook: Outlook) -> bool {
@@ -233,11 +239,22 @@ impl Waking {
 
     fn decide(&mut self, now: u64, queue: usize) -> bool {
         if self.poll_estimate * queue as u64 >= WAKE_COST {
-            self.due = None;
-            return true;
+            return self.wake(now);
         }
-        self.due.get_or_insert(now + DEFER);
+        if self.due.is_none() {
+            if let Some(woke_at) = self.woke_at.take() {
+                let has_stayed = now - woke_at >= DEFER_MAX;
+                self.defer = if has_stayed { DEFER_MIN } else { (2 * self.defer).min(DEFER_MAX) };
+            }
+            self.due = Some(now + self.defer);
+        }
         false
+    }
+
+    fn wake(&mut self, now: u64) -> bool {
+        self.due = None;
+        self.woke_at = Some(now);
+        true
     }
 }
 

@@ -3,8 +3,12 @@
 //! Waking a thread that sleeps costs the waker as much as some hundred short polls, so it pays only if
 //! the rest takes longer than that. A worker that pushes to its own queue wakes a peer at once if the
 //! queue's length times the usual length of a poll reaches what a wake costs; else it defers, and looks
-//! again after each poll until the queue is empty, the estimate has grown, or [`DEFER_NS`] have passed. That cost
+//! again after each poll until the queue is empty, the estimate has grown, or some time has passed. That cost
 //! is measured at each of its own wakes, and starts at [`WAKE_COST_NS`].
+//!
+//! That time is [`DEFER_NS_MIN`] where the one who was woken last has stayed awake for long: there is work for two. Who slept
+//! again within [`DEFER_NS_MAX`] found tasks that wait for those of this worker, took their cache lines from one core to
+//! the other and back, and gained nothing: the time doubles, up to that, until somebody stays.
 //!
 //! Events come in batches. While two or more peers sleep there are cores to spare, and what a turn of the driver made ready
 //! is like any push. The last sleeper is left alone for [`DEFER_BATCH_NS`], unless the batch will take [`LONG_BATCH_NS`]: on a
@@ -15,7 +19,6 @@
 //! somebody.
 
 use crate::floor::Floor;
-use crate::os::Instant;
 use crate::smoothing::smoothed;
 use shopfloor_protocol::idle::Outlook;
 use shopfloor_protocol::sync::LocalQueue;
@@ -29,8 +32,10 @@ const WAKE_COST_NS: u64 = 5_000;
 /// The range of what is believed: below it, the sleeper was still on its way to sleep and nobody was called; above
 /// it, the waker was off its core.
 const WAKE_COST_RANGE: RangeInclusive<u64> = 1_000..=50_000;
-/// How long a push that did not justify a wake is left to this worker alone.
-const DEFER_NS: u64 = 50_000;
+/// How long a push that did not justify a wake is left to this worker alone, if it needs help.
+const DEFER_NS_MIN: u64 = 50_000;
+/// The same if whom it wakes sleeps again within that time.
+const DEFER_NS_MAX: u64 = 1_000_000;
 /// The same for what a turn of the driver made ready, while only one peer sleeps.
 const DEFER_BATCH_NS: u64 = 200_000;
 /// A batch that will take this long does not wait for that: it would in any case.
@@ -49,6 +54,10 @@ pub(crate) struct WakePolicy {
     wake_ns: Cell<u64>,
     /// When a deferred wake is due, on the runtime's clock.
     due: Cell<Option<u64>>,
+    /// For how long the next one is deferred.
+    defer_ns: Cell<u64>,
+    /// When this worker has woken somebody, until it is known whether that one has stayed awake.
+    woke_at: Cell<Option<u64>>,
     /// A push woke nobody because somebody was searching, who may miss it and park.
     relied_on_searcher: Cell<bool>,
 }
@@ -60,6 +69,8 @@ impl WakePolicy {
             poll_ns: Cell::new(WAKE_COST_NS),
             wake_ns: Cell::new(WAKE_COST_NS),
             due: Cell::new(None),
+            defer_ns: Cell::new(DEFER_NS_MIN),
+            woke_at: Cell::new(None),
             relied_on_searcher: Cell::new(false),
         }
     }
@@ -135,7 +146,21 @@ impl WakePolicy {
             self.due.set(None);
             self.wake(floor, group);
         } else if self.due.get().is_none() {
-            self.due.set(Some(floor.clock.now() + DEFER_NS));
+            let now = floor.clock.now();
+            self.learn_whether_it_stayed(now);
+            self.due.set(Some(now + self.defer_ns.get()));
+        }
+    }
+
+    /// Somebody sleeps now: mostly the one that was woken, who has found no more to do.
+    fn learn_whether_it_stayed(&self, now: u64) {
+        if let Some(woke_at) = self.woke_at.take() {
+            let has_stayed = now.saturating_sub(woke_at) >= DEFER_NS_MAX;
+            self.defer_ns.set(if has_stayed {
+                DEFER_NS_MIN
+            } else {
+                (2 * self.defer_ns.get()).min(DEFER_NS_MAX)
+            });
         }
     }
 
@@ -148,9 +173,11 @@ impl WakePolicy {
 
     /// Wakes somebody, and takes the time if anybody was woken.
     fn wake(&self, floor: &Floor, group: usize) {
-        let start = Instant::now();
+        let start = floor.clock.now();
         if floor.wake_one(group) {
-            self.learn_wake_cost(nanoseconds_since(start));
+            let end = floor.clock.now();
+            self.learn_wake_cost(end.saturating_sub(start));
+            self.woke_at.set(Some(end));
         }
     }
 
@@ -159,10 +186,6 @@ impl WakePolicy {
             self.wake_ns.set(smoothed(self.wake_ns.get(), sample));
         }
     }
-}
-
-fn nanoseconds_since(start: Instant) -> u64 {
-    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -230,6 +253,45 @@ mod tests {
             let task = floor.injector.steal().success().expect("no worker has taken it");
             assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
         }
+        close(&floor);
+    }
+
+    #[test]
+    fn who_is_woken_and_sleeps_again_soon_is_left_asleep_for_longer_until_one_stays_awake() {
+        let policy = WakePolicy::new();
+        let deferred_after_a_stay_of = |stay: u64| {
+            policy.woke_at.set(Some(7));
+            policy.learn_whether_it_stayed(7 + stay);
+            policy.defer_ns.get()
+        };
+        let short = DEFER_NS_MAX - 1;
+        assert_eq!(
+            [(); 6].map(|()| deferred_after_a_stay_of(short)),
+            [100, 200, 400, 800, 1000, 1000].map(|us| us * 1000)
+        );
+        policy.learn_whether_it_stayed(u64::MAX);
+        assert_eq!(policy.defer_ns.get(), DEFER_NS_MAX, "nobody was woken since");
+        assert_eq!(deferred_after_a_stay_of(DEFER_NS_MAX), DEFER_NS_MIN);
+    }
+
+    #[test]
+    fn a_deferred_wake_is_due_after_the_time_that_was_learned() {
+        let floor = Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver)]);
+        drop(Handle { floor: Arc::clone(&floor) }.spawn(async {}));
+        let queue = LocalQueue::new_fifo();
+        queue.push(floor.injector.steal().success().expect("no worker has taken it"));
+        let policy = WakePolicy::new();
+        policy.poll_ns.set(1);
+        policy.defer_ns.set(DEFER_NS_MAX);
+        let push = || {
+            let before = floor.clock.now();
+            policy.pushed(&floor, 0, &queue);
+            let due = policy.due.get().expect("it is deferred");
+            assert!((before..=floor.clock.now()).contains(&(due - DEFER_NS_MAX)));
+        };
+        assert!(!floor.idle.park(1, false, || false, push), "nobody wakes it yet");
+        let ran = queue.pop().expect("nobody has taken it").run(|| {}, |_| false);
+        assert!(matches!(ran, Ran::Done(None)), "its handle was dropped");
         close(&floor);
     }
 
