@@ -153,6 +153,18 @@ impl Looks {
     }
 }
 
+/// What is to be looked at again when a poll has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pending {
+    Nothing,
+    /// Whoever searched when a task was pushed may miss it.
+    Searcher,
+    /// A wake is deferred; the clock has not been looked at yet.
+    Deferral,
+    /// The deferred wake is due then.
+    Until(u64),
+}
+
 /// When a worker wakes another one for what is in its queue.
 #[derive(Clone, Debug)]
 pub(super) struct Waking {
@@ -160,12 +172,11 @@ pub(super) struct Waking {
     /// Polls that ended while a wake was deferred.
     deferred_polls: u32,
     poll_estimate: u64,
-    due: Option<u64>,
+    pending: Pending,
     /// For how long the next wake is deferred.
     defer: u64,
     /// Of the last wake, until it is known whether that worker has stayed awake.
     woke_at: Option<u64>,
-    relied_on_searcher: bool,
 }
 
 impl Waking {
@@ -174,10 +185,9 @@ impl Waking {
             rules,
             deferred_polls: 0,
             poll_estimate: WAKE_COST,
-            due: None,
+            pending: Pending::Nothing,
             defer: DEFER_MIN,
             woke_at: None,
-            relied_on_searcher: false,
         }
     }
 
@@ -191,7 +201,7 @@ impl Waking {
             (Rules::Tokio, _) => outlook.could_wake(),
             (_, Outlook::Wakeable(_)) => self.decide(now, queue),
             (_, Outlook::Searched) => {
-                self.relied_on_searcher = true;
+                self.pending = Pending::Searcher;
                 false
             }
             (_, Outlook::AllActive) => false,
@@ -207,7 +217,9 @@ impl Waking {
             Rules::Shopfloor if parked > 1 => self.decide(now, queue),
             _ if self.poll_estimate * queue as u64 >= LONG_BATCH => self.wake(now),
             _ => {
-                self.due.get_or_insert(now + DEFER_BATCH);
+                if !self.is_deferred() {
+                    self.pending = Pending::Until(now + DEFER_BATCH);
+                }
                 false
             }
         }
@@ -218,41 +230,53 @@ impl Waking {
         if self.rules == Rules::Tokio {
             return false;
         }
-        let Some(due) = self.due else { return self.look_after_searcher(now, queue, outlook) };
-        if queue == 0 || !outlook.could_wake() {
-            self.due = None;
+        if self.pending == Pending::Nothing {
             return false;
         }
-        self.deferred_polls += 1;
-        let is_worth_a_look =
-            self.poll_estimate > WAKE_COST || self.deferred_polls.is_multiple_of(LOOK_INTERVAL);
-        is_worth_a_look && now >= due && self.wake(now)
+        match outlook {
+            _ if queue == 0 => self.pending = Pending::Nothing,
+            Outlook::AllActive => self.pending = Pending::Nothing,
+            Outlook::Searched => self.pending = Pending::Searcher,
+            Outlook::Wakeable(_) if !self.is_deferred() => return self.decide(now, queue),
+            Outlook::Wakeable(_) => return self.is_worth_a_look() && self.look_at_clock(now),
+        }
+        false
     }
 
-    fn look_after_searcher(&mut self, now: u64, queue: usize, outlook: Outlook) -> bool {
-        if !self.relied_on_searcher || (queue > 0 && !outlook.could_wake()) {
-            return false;
+    fn is_worth_a_look(&mut self) -> bool {
+        self.deferred_polls += 1;
+        self.poll_estimate > WAKE_COST || self.deferred_polls.is_multiple_of(LOOK_INTERVAL)
+    }
+
+    fn look_at_clock(&mut self, now: u64) -> bool {
+        if let Pending::Until(due) = self.pending {
+            return now >= due && self.wake(now);
         }
-        self.relied_on_searcher = false;
-        queue > 0 && self.decide(now, queue)
+        if let Some(woke_at) = self.woke_at.take() {
+            let has_stayed = now - woke_at >= DEFER_MAX;
+            self.defer = if has_stayed { DEFER_MIN } else { (2 * self.defer).min(DEFER_MAX) };
+        }
+        self.pending = Pending::Until(now + self.defer);
+        false
     }
 
     fn decide(&mut self, now: u64, queue: usize) -> bool {
         if self.poll_estimate * queue as u64 >= WAKE_COST {
             return self.wake(now);
         }
-        if self.due.is_none() {
-            if let Some(woke_at) = self.woke_at.take() {
-                let has_stayed = now - woke_at >= DEFER_MAX;
-                self.defer = if has_stayed { DEFER_MIN } else { (2 * self.defer).min(DEFER_MAX) };
-            }
-            self.due = Some(now + self.defer);
+        if !self.is_deferred() {
+            self.pending = Pending::Deferral;
+            self.deferred_polls = 0;
         }
         false
     }
 
+    fn is_deferred(&self) -> bool {
+        matches!(self.pending, Pending::Deferral | Pending::Until(_))
+    }
+
     fn wake(&mut self, now: u64) -> bool {
-        self.due = None;
+        self.pending = Pending::Nothing;
         self.woke_at = Some(now);
         true
     }
@@ -313,11 +337,30 @@ mod tests {
     #[test]
     fn short_work_is_kept_and_long_work_is_shared() {
         let mut ours = used_to_polls_of(100, Rules::Shopfloor);
-        assert!(!ours.pushed(0, 10, SLEEPER));
-        assert!(!ours.look_again(49_000, 10, SLEEPER));
-        assert!((0..4).any(|_| ours.look_again(50_000, 10, SLEEPER)));
+        assert_eq!(wakes_at(&mut ours, 0, 100), 50_400, "the fourth poll has looked at the clock");
         assert!(used_to_polls_of(5_000, Rules::Shopfloor).pushed(0, 2, SLEEPER));
         assert!(Waking::new(Rules::Tokio).pushed(0, 1, SLEEPER));
+    }
+
+    #[test]
+    fn who_soon_sleeps_again_is_left_asleep_for_longer_and_who_stays_awake_is_not() {
+        let mut ours = used_to_polls_of(100, Rules::Shopfloor);
+        let deferred = [(); 6].map(|()| {
+            let now = ours.woke_at.unwrap_or(0) + 10_000;
+            wakes_at(&mut ours, now, 100) - now
+        });
+        assert_eq!(deferred, [50, 100, 200, 400, 800, 1_000].map(|us| us * 1_000 + 400));
+        let later = ours.woke_at.expect("somebody was woken") + 2_000_000;
+        assert_eq!(wakes_at(&mut ours, later, 100) - later, 50_400);
+    }
+
+    /// When the wake comes for a push at `now`, if polls of so many nanoseconds follow and the queue stays as it is.
+    fn wakes_at(waking: &mut Waking, now: u64, length: u64) -> u64 {
+        assert!(!waking.pushed(now, 10, SLEEPER));
+        (1..)
+            .map(|poll| now + poll * length)
+            .find(|&time| waking.look_again(time, 10, SLEEPER))
+            .expect("endless")
     }
 
     #[test]

@@ -43,35 +43,43 @@ const LONG_BATCH_NS: u64 = 2 * DEFER_BATCH_NS;
 /// One in so many polls looks at the clock while a wake is deferred.
 const CLOCK_INTERVAL: u32 = 4;
 
+/// What is to be looked at again when a poll has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pending {
+    Nothing,
+    /// A push woke nobody because somebody was searching, who may miss it and park.
+    Searcher,
+    /// A wake is deferred, which is mostly over before it is worth a look at the clock.
+    Deferral,
+    /// The deferred wake is due at that time of the runtime's clock.
+    Until(u64),
+}
+
 #[derive(Debug)]
 pub(crate) struct WakePolicy {
-    /// Polls that ended while a wake was deferred.
+    pending: Cell<Pending>,
+    /// Polls that ended while a wake was deferred, since that has begun.
     deferred_polls: Cell<u32>,
     /// Smoothed length of a poll. Starts where one waiting task justifies a wake, so that a runtime that
     /// knows nothing yet spreads its work.
     poll_ns: Cell<u64>,
     /// Smoothed cost of a wake: the estimate of work that justifies one.
     wake_ns: Cell<u64>,
-    /// When a deferred wake is due, on the runtime's clock.
-    due: Cell<Option<u64>>,
     /// For how long the next one is deferred.
     defer_ns: Cell<u64>,
     /// When this worker has woken somebody, until it is known whether that one has stayed awake.
     woke_at: Cell<Option<u64>>,
-    /// A push woke nobody because somebody was searching, who may miss it and park.
-    relied_on_searcher: Cell<bool>,
 }
 
 impl WakePolicy {
     pub(crate) fn new() -> Self {
         Self {
+            pending: Cell::new(Pending::Nothing),
             deferred_polls: Cell::new(0),
             poll_ns: Cell::new(WAKE_COST_NS),
             wake_ns: Cell::new(WAKE_COST_NS),
-            due: Cell::new(None),
             defer_ns: Cell::new(DEFER_NS_MIN),
             woke_at: Cell::new(None),
-            relied_on_searcher: Cell::new(false),
         }
     }
 
@@ -91,7 +99,7 @@ impl WakePolicy {
     pub(crate) fn pushed(&self, floor: &Floor, group: usize, queue: &LocalQueue<Notified>) {
         match floor.idle.outlook(group) {
             Outlook::AllActive => {}
-            Outlook::Searched => self.relied_on_searcher.set(true),
+            Outlook::Searched => self.pending.set(Pending::Searcher),
             Outlook::Wakeable => self.decide(floor, group, queue),
         }
     }
@@ -105,51 +113,58 @@ impl WakePolicy {
         if floor.idle.parked() > 1 {
             self.decide(floor, group, queue);
         } else if self.poll_ns.get().saturating_mul(len) >= LONG_BATCH_NS {
-            self.due.set(None);
             self.wake(floor, group);
-        } else if self.due.get().is_none() {
-            self.due.set(Some(floor.clock.now() + DEFER_BATCH_NS));
+        } else if !self.is_deferred() {
+            self.pending.set(Pending::Until(floor.clock.now() + DEFER_BATCH_NS));
         }
     }
 
     /// A poll has ended: a deferred wake may be due, or not be needed any more.
     #[inline]
     pub(crate) fn look_again(&self, floor: &Floor, group: usize, queue: &LocalQueue<Notified>) {
-        if let Some(due) = self.due.get() {
-            self.look_at_deferred(due, floor, group, queue);
-        } else if self.relied_on_searcher.get() {
-            self.look_after_searcher(floor, group, queue);
+        if self.pending.get() != Pending::Nothing {
+            self.look_at_pending(floor, group, queue);
         }
     }
 
-    fn look_at_deferred(&self, due: u64, floor: &Floor, group: usize, queue: &LocalQueue<Notified>) {
-        if queue.is_empty() || !floor.idle.could_wake(group) {
-            self.due.set(None);
-        } else if self.is_worth_a_look() && floor.clock.now() >= due {
-            self.due.set(None);
-            self.wake(floor, group);
-        }
-    }
-
-    fn look_after_searcher(&self, floor: &Floor, group: usize, queue: &LocalQueue<Notified>) {
+    /// Not inlined: the work loop is shorter without it.
+    #[inline(never)]
+    fn look_at_pending(&self, floor: &Floor, group: usize, queue: &LocalQueue<Notified>) {
         if queue.is_empty() {
-            return self.relied_on_searcher.set(false);
+            return self.pending.set(Pending::Nothing);
         }
-        if floor.idle.could_wake(group) {
-            self.relied_on_searcher.set(false);
-            self.decide(floor, group, queue);
+        match floor.idle.outlook(group) {
+            Outlook::AllActive => self.pending.set(Pending::Nothing),
+            Outlook::Searched => self.pending.set(Pending::Searcher),
+            Outlook::Wakeable if !self.is_deferred() => self.decide(floor, group, queue),
+            Outlook::Wakeable if self.is_worth_a_look() => self.look_at_clock(floor, group),
+            Outlook::Wakeable => {}
+        }
+    }
+
+    fn look_at_clock(&self, floor: &Floor, group: usize) {
+        let now = floor.clock.now();
+        match self.pending.get() {
+            Pending::Until(due) if now < due => {}
+            Pending::Until(_) => self.wake(floor, group),
+            _ => {
+                self.learn_whether_it_stayed(now);
+                self.pending.set(Pending::Until(now + self.defer_ns.get()));
+            }
         }
     }
 
     fn decide(&self, floor: &Floor, group: usize, queue: &LocalQueue<Notified>) {
         if self.poll_ns.get().saturating_mul(queue.len() as u64) >= self.wake_ns.get() {
-            self.due.set(None);
             self.wake(floor, group);
-        } else if self.due.get().is_none() {
-            let now = floor.clock.now();
-            self.learn_whether_it_stayed(now);
-            self.due.set(Some(now + self.defer_ns.get()));
+        } else if !self.is_deferred() {
+            self.pending.set(Pending::Deferral);
+            self.deferred_polls.set(0);
         }
+    }
+
+    fn is_deferred(&self) -> bool {
+        matches!(self.pending.get(), Pending::Deferral | Pending::Until(_))
     }
 
     /// Somebody sleeps now: mostly the one that was woken, who has found no more to do.
@@ -173,6 +188,7 @@ impl WakePolicy {
 
     /// Wakes somebody, and takes the time if anybody was woken.
     fn wake(&self, floor: &Floor, group: usize) {
+        self.pending.set(Pending::Nothing);
         let start = floor.clock.now();
         if floor.wake_one(group) {
             let end = floor.clock.now();
@@ -275,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deferred_wake_is_due_after_the_time_that_was_learned() {
+    fn a_wake_that_is_deferred_for_some_polls_is_due_after_the_time_that_was_learned() {
         let floor = Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver)]);
         drop(Handle { floor: Arc::clone(&floor) }.spawn(async {}));
         let queue = LocalQueue::new_fifo();
@@ -284,9 +300,10 @@ mod tests {
         policy.poll_ns.set(1);
         policy.defer_ns.set(DEFER_NS_MAX);
         let push = || {
-            let before = floor.clock.now();
             policy.pushed(&floor, 0, &queue);
-            let due = policy.due.get().expect("it is deferred");
+            let before = floor.clock.now();
+            (0..CLOCK_INTERVAL).for_each(|_| policy.look_again(&floor, 0, &queue));
+            let Pending::Until(due) = policy.pending.get() else { panic!("{:?}", policy.pending.get()) };
             assert!((before..=floor.clock.now()).contains(&(due - DEFER_NS_MAX)));
         };
         assert!(!floor.idle.park(1, false, || false, push), "nobody wakes it yet");
