@@ -1,15 +1,17 @@
 //! The deep sleep of the foreman, and who ends it.
 //!
 //! While any worker is out of park the foreman ticks. When all have been parked for a while it sleeps until a
-//! worker leaves park, so that an idle runtime makes no wake-ups.
+//! worker leaves park, so that an idle runtime makes no wake-ups. Whoever clears a worker's parked mark wakes it: a thread that wakes
+//! a worker has the time while that one is on its way; one whose sleep ends by itself has to do it before its first poll, which
+//! may be the one that does not end.
 //!
 //! # States
-//! awake · ASLEEP (set by the foreman; cleared by it, or by the worker that wakes it).
+//! awake · ASLEEP (set by the foreman; cleared by it, or by whoever wakes it).
 //!
 //! # Orderings
 //! | pair | one side | other side | fails without |
 //! |---|---|---|---|
-//! | F1 | [`ForemanSleep::sleep`]: set ASLEEP, fence, look at all workers | [`ForemanSleep::worker_left_park`], after the worker cleared its parked mark: fence, read ASLEEP | either fence: the worker runs without a foreman |
+//! | F1 | [`ForemanSleep::sleep`]: set ASLEEP, fence, look at all workers | [`ForemanSleep::worker_left_park`], after a worker's parked mark was cleared: fence, read ASLEEP | either fence: the worker runs without a foreman |
 //!
 //! # Checked by
 //! The models `foreman_sleep::*`.
@@ -46,12 +48,12 @@ impl ForemanSleep {
         self.asleep.store(false, Ordering::Relaxed);
     }
 
-    /// A worker that has cleared its parked mark. One fence and a load, and `wake` if the foreman sleeps.
+    /// Whoever has cleared the parked mark of a worker. One fence and a load, and `wake` if the foreman sleeps.
     pub fn worker_left_park(&self, wake: impl FnOnce()) {
         fence(Ordering::SeqCst); // F1
         // ordering: Relaxed: after the fence.
         if self.asleep.load(Ordering::Relaxed) {
-            // ordering: Relaxed: it spares the next worker the wake; the foreman clears it, too.
+            // ordering: Relaxed: it spares the next one the wake; the foreman clears it, too.
             self.asleep.store(false, Ordering::Relaxed);
             wake();
         }

@@ -253,6 +253,8 @@ impl Workplace for Floor {
 
     fn unpark(&self, slot: usize) {
         self.slots[slot].parker.unpark(|| self.group_of(slot).driver.interrupt());
+        // That worker would do it else, before its first poll.
+        self.foreman.worker_left_park();
     }
 }
 

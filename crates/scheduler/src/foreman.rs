@@ -91,7 +91,7 @@ impl Foreman {
         }
     }
 
-    /// A worker has cleared its parked mark, or a thread has begun to run a slot.
+    /// A worker's parked mark was cleared, or a thread has begun to run a slot.
     pub(crate) fn worker_left_park(&self) {
         self.sleep.worker_left_park(|| self.parker.unpark(|| {}));
     }
@@ -267,5 +267,35 @@ fn report_orphans(floor: &Floor, seen: &mut u64) {
                 );
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::driver::testing::NoDriver;
+    use crate::handle::Handle;
+    use shopfloor_task::Ran;
+    use std::cell::Cell;
+
+    #[test]
+    fn who_wakes_a_worker_wakes_the_sleeping_foreman_before_that_one_has_run() {
+        let floor = Floor::new(Config::new(Flavor::MultiThread, 1), vec![Arc::new(NoDriver)]);
+        let handle = Handle { floor: Arc::clone(&floor) };
+        let is_awake = Cell::new(false);
+        let wake_both = || {
+            let spawn = || {
+                drop(handle.spawn(async {}));
+                is_awake.set(floor.foreman.parker.take_token());
+            };
+            floor.foreman.sleep.sleep(|| all_parked(&floor), spawn);
+        };
+        assert!(floor.idle.park(0, false, || false, wake_both), "a spawn wakes the worker");
+        assert!(is_awake.get());
+        let task = floor.injector.steal().success().expect("no worker has taken it");
+        assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
+        // A roster keeps its floor until it is closed.
+        floor.rosters().for_each(|roster| drop(roster.close()));
     }
 }

@@ -351,7 +351,7 @@ fn push_against_one_of_two(order: Order, outcomes: &Outcomes, groups: usize) {
 }
 
 /// A workplace with work.
-fn woken_by(unpark: impl Fn(usize)) -> impl Workplace {
+pub(super) fn woken_by(unpark: impl Fn(usize)) -> impl Workplace {
     ByClosures { has_work: || true, unpark }
 }
 

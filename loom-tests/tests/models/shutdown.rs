@@ -12,6 +12,7 @@ use protocol_loom::roster::Roster;
 use protocol_loom::shutdown::{Lifecycle, RuntimePhase};
 
 use super::cell::{Cell, End, Output};
+use super::idle::woken_by;
 use super::payload::Payload;
 use super::support::{Model, Order, Outcomes};
 
@@ -78,6 +79,13 @@ pub const MODELS: &[Model] = &[
         outcomes: &["awake", "woken"],
         preemption_bound: Some(3),
         body: sleep_against_two,
+    },
+    Model {
+        name: "foreman_sleep::who_wakes_a_parked_worker_wakes_the_foreman",
+        property: "The foreman's deep sleep against a push that wakes a worker, before that one has done anything: it does not sleep, or is woken.",
+        outcomes: &["awake", "woken"],
+        preemption_bound: None,
+        body: sleep_against_push,
     },
 ];
 
@@ -275,6 +283,22 @@ fn sleep_against_two(order: Order, outcomes: &Outcomes) {
         move || leave_park(&first, 0),
         move || leave_park(&second, 1),
     );
+    outcomes.saw(if slept { "woken" } else { "awake" });
+}
+
+fn sleep_against_push(order: Order, outcomes: &Outcomes) {
+    let shared = Arc::new((Idle::new(1, Groups::new(1)), Parker::new(), ForemanSleep::new()));
+    let (parked, pusher) = (Arc::clone(&shared), Arc::clone(&shared));
+    let mut slept = false;
+    // The worker is in park until both are through.
+    let meanwhile = || {
+        let push = move || {
+            let (idle, parker, sleep) = &*pusher;
+            idle.push(0, || {}, &woken_by(|_| sleep.worker_left_park(|| parker.unpark(|| {}))));
+        };
+        (slept, ()) = order.run2(move || deep_sleep(&shared, 1), push);
+    };
+    assert!(parked.0.park(0, false, || false, meanwhile), "the push has woken it");
     outcomes.saw(if slept { "woken" } else { "awake" });
 }
 
