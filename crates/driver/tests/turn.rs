@@ -10,13 +10,19 @@ use std::time::{Duration, Instant};
 use support::{LOST, on_each_backend, read};
 
 #[test]
-fn a_turn_without_events_lasts_as_long_as_its_timeout() {
+fn turns_without_events_last_as_long_as_the_timeout_and_are_few() {
     on_each_backend(|floor| {
         for timeout in [Duration::from_micros(300), Duration::from_millis(2), Duration::from_micros(4700)] {
-            let (start, mut wakers) = (Instant::now(), Vec::new());
-            let count = floor.driver.turn(Some(timeout), &mut wakers).expect("a turn");
-            assert!(start.elapsed() >= timeout, "{:?} is early on {:?}", start.elapsed(), floor.backend);
-            assert_eq!((count, wakers.len()), (0, 0));
+            let (deadline, mut turns, mut wakers) = (Instant::now() + timeout, 0, Vec::new());
+            while let Some(rest) =
+                deadline.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
+            {
+                let count = floor.driver.turn(Some(rest), &mut wakers).expect("a turn");
+                assert_eq!((count, wakers.len()), (0, 0));
+                turns += 1;
+            }
+            // A timer of another thread may end a wait by the slack of the kernel's timers too early, and the next one.
+            assert!(turns <= 10, "a busy loop of {turns} turns on {:?}", floor.backend);
         }
     });
 }

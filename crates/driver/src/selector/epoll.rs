@@ -5,9 +5,9 @@
 //! - Sources are registered with `RDHUP` and `PRI`, which `polling` does not ask for: a half-close that arrives
 //!   together with data would otherwise hide behind a short read.
 //! - The interrupt is an edge-triggered eventfd that is never read: each write to it is one event.
-//! - A timeout in nanoseconds takes `epoll_pwait2`. Where that is missing (Linux before 5.11) or forbidden (some
-//!   seccomp filters), `epoll_wait` rounds up to milliseconds and a timerfd, set only when the deadline changes,
-//!   ends it in time.
+//! - A timeout in nanoseconds takes `epoll_pwait2`, which is asked for a little less, since the kernel ends it late. Where that call is
+//!   missing (Linux before 5.11) or forbidden (some seccomp filters), `epoll_wait` rounds up to milliseconds and a timerfd, set only when
+//!   the deadline changes, ends it in time.
 
 use super::pwait2::epoll_pwait2;
 use super::{BorrowedSource, EVENTS_PER_WAIT_MAX, Event, Selector};

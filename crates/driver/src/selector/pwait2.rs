@@ -24,12 +24,13 @@ const _: () = assert!(
     "rustix's event is the kernel's `struct epoll_event`"
 );
 
-/// Waits for at most `timeout`; returns the events, as many as `buffer` holds.
+/// Waits for at most `timeout` and the kernel's slack, mostly until it is over; returns the events, as many as `buffer` holds.
 pub(super) fn epoll_pwait2<'a, const N: usize>(
     epoll: BorrowedFd<'_>,
     buffer: &'a mut [MaybeUninit<epoll::Event>; N],
     timeout: Duration,
 ) -> io::Result<&'a mut [epoll::Event]> {
+    let timeout = before_slack(timeout);
     let timeout = KernelTimespec {
         seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
         nanoseconds: i64::from(timeout.subsec_nanos()),
@@ -55,4 +56,31 @@ pub(super) fn epoll_pwait2<'a, const N: usize>(
     let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
     // SAFETY: the kernel has initialised the first `count` events.
     Ok(unsafe { buffer[..count].assume_init_mut() })
+}
+
+/// The timeout that ends with `timeout` if the kernel uses up its slack, as it mostly does. If it does not, the wait is early, and the
+/// caller waits for the rest; what is shorter than a slack may end by a slack too late.
+fn before_slack(timeout: Duration) -> Duration {
+    timeout.checked_sub(slack(timeout)).filter(|rest| !rest.is_zero()).unwrap_or(timeout)
+}
+
+/// By how much later the kernel may end a wait, so that timers that are close to each other end together: a thousandth of the timeout, but
+/// at least the slack of the thread, of which this is the default, and at most a tenth of a second; nothing for a real-time
+/// thread, whose waits are two where they could be one.
+/// Source: `PR_SET_TIMERSLACK` in prctl(2); `select_estimate_accuracy` in the kernel's `fs/select.c`.
+fn slack(timeout: Duration) -> Duration {
+    (timeout / 1000).clamp(Duration::from_micros(50), Duration::from_millis(100))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_shortened_by_what_the_kernel_may_add_unless_nothing_would_be_left() {
+        let shortened = |micros| before_slack(Duration::from_micros(micros)).as_micros();
+        assert_eq!([1, 50, 51, 1_000, 50_000].map(shortened), [1, 50, 1, 950, 49_950]);
+        assert_eq!([60_000_000, 1_000_000_000].map(shortened), [59_940_000, 999_900_000]);
+        assert_eq!(before_slack(Duration::MAX), Duration::MAX - Duration::from_millis(100));
+    }
 }
