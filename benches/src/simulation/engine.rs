@@ -4,7 +4,9 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use super::Setup;
 use super::random::Random;
-use super::rules::{LIFO_STREAK_MAX, Looks, Outlook, Rules, Spinning, TICK, TURN_MAX, Waking};
+use super::rules::{
+    CALM_AFTER, CALM_TICK, LIFO_STREAK_MAX, Looks, Outlook, Rules, Spinning, TICK, TURN_MAX, Waking,
+};
 use super::tally::{Outcome, Tally};
 
 /// A task that is ready.
@@ -102,6 +104,9 @@ struct Floor {
     groups: Vec<Group>,
     /// Since when somebody sleeps.
     idle_since: Option<u64>,
+    /// When the foreman looked last, and how often in a row nothing was amiss then.
+    looked_at: u64,
+    calm_looks: u32,
     events_left: u64,
     tally: Tally,
 }
@@ -144,6 +149,8 @@ impl Floor {
             workers: (0..setup.workers).map(worker).collect(),
             groups: (0..setup.groups).map(|_| Group::default()).collect(),
             idle_since: None,
+            looked_at: 0,
+            calm_looks: 0,
             events_left: setup.events,
             tally: Tally::new(setup.events * u64::from(1 + setup.wakes)),
         };
@@ -529,8 +536,9 @@ impl Floor {
 
     /// The foreman wakes one of each group for what may wait behind a poll that does not end.
     fn tick(&mut self) {
-        let is_stuck =
-            |worker: &Worker| matches!(worker.state, State::Polling(since) if since + TICK <= self.now);
+        let looked_at = self.looked_at;
+        let is_stuck = |worker: &Worker| matches!(worker.state, State::Polling(since) if since <= looked_at);
+        let is_asleep = |worker: &Worker| matches!(worker.state, State::Parked | State::InDriver { .. });
         let has_work = |worker: &Worker| !worker.queue.is_empty() || worker.lifo.is_some();
         let is_anybody_stuck = self.workers.iter().any(is_stuck);
         let is_any_work = self.workers.iter().any(has_work);
@@ -539,9 +547,12 @@ impl Floor {
                 self.wake(self.outlook_of(group));
             }
         }
+        let is_calm = !is_anybody_stuck && !self.workers.iter().all(is_asleep);
+        self.calm_looks = if is_calm { self.calm_looks + 1 } else { 0 };
+        self.looked_at = self.now;
         // It ends with the last task; until then something else will happen, too.
         if !self.agenda.is_empty() {
-            self.after(TICK, Happening::Tick);
+            self.after(if self.calm_looks < CALM_AFTER { TICK } else { CALM_TICK }, Happening::Tick);
         }
     }
 }

@@ -59,8 +59,10 @@ pub(super) const TIMED_AFTER: u64 = 50_000;
 pub(super) const LIFO_STREAK_MAX: u32 = 3;
 /// Events that a turn of the driver brings at most, ours and tokio's.
 pub(super) const TURN_MAX: usize = 1024;
-/// The foreman looks this often, ns.
+/// The foreman looks this often, ns; less often once so many looks in a row were calm.
 pub(super) const TICK: u64 = 2_000_000;
+pub(super) const CALM_TICK: u64 = 10_000_000;
+pub(super) const CALM_AFTER: u32 = 128;
 
 /// Estimate of work that justifies a wake, ns. Ours is measured, and is what a wake costs here; see `costs`.
 const WAKE_COST: u64 = 7_000;

@@ -1,7 +1,7 @@
 //! The foreman: one thread per runtime that sees to it that a poll which does not end silences nobody.
 //!
-//! It needs no cooperation. While any worker is out of park it looks every [`TICK`] at one counter per slot.
-//! A slot whose poll is the same as at the last tick is *stalled*. Then:
+//! It needs no cooperation. While any worker is out of park it looks every [`TICK`] at one counter per slot, in calm times every
+//! [`CALM_TICK`]: each look takes a core from its sleep. A slot whose poll is the same as at the last look is *stalled*. Then:
 //! - if there is a task in a queue or LIFO slot and a worker is parked, it wakes one, which finds the task by stealing; and
 //!   if a deadline of a group of workers has passed, or nobody is in its driver, one of that group;
 //! - at the second tick the slot counts as stuck; with nobody of its group parked and fewer slots of it than wanted making
@@ -36,6 +36,11 @@ use std::time::Duration;
 
 /// Between two looks: the second look at a stall comes within 5 ms.
 pub(crate) const TICK: Duration = Duration::from_millis(2);
+/// The same in calm times: the first look at a stall comes within 20 ms, the second one with the next tick. The time is that of the
+/// system monitor of Go's runtime when it has nothing to do.
+const CALM_TICK: Duration = Duration::from_millis(10);
+/// So many looks in a row without a stall, and with a worker out of park, make times calm: a quarter of a second.
+const CALM_AFTER: u32 = 128;
 /// A poll that takes longer is reported.
 pub(crate) const REPORT_AFTER: Duration = Duration::from_millis(10);
 /// Ticks with all workers parked before the foreman sleeps: waking it costs a worker 7 µs, so a floor that
@@ -67,6 +72,22 @@ struct Watched {
     ticks: u32,
     since: Option<Instant>,
     reported: bool,
+}
+
+/// How long it waits for its next look.
+#[derive(Clone, Copy, Default)]
+struct Pace {
+    calm_looks: u32,
+}
+
+impl Pace {
+    fn next(self) -> Duration {
+        if self.calm_looks < CALM_AFTER { TICK } else { CALM_TICK }
+    }
+
+    fn looked(&mut self, is_calm: bool) {
+        self.calm_looks = if is_calm { self.calm_looks.saturating_add(1) } else { 0 };
+    }
 }
 
 /// The same of a group.
@@ -122,6 +143,7 @@ impl Foreman {
 pub(crate) fn run(floor: &Arc<Floor>) {
     let mut watched = vec![Watched::default(); floor.slots.len()];
     let mut groups = vec![WatchedGroup::default(); floor.groups.len()];
+    let mut pace = Pace::default();
     let mut quiet_ticks = 0;
     let mut orphans_seen = 0;
     while floor.lifecycle.phase() != RuntimePhase::Closed {
@@ -130,10 +152,11 @@ pub(crate) fn run(floor: &Arc<Floor>) {
             foreman.sleep.sleep(|| all_parked(floor), || foreman.parker.park());
             quiet_ticks = 0;
         } else {
-            foreman.parker.park_timeout(TICK);
+            foreman.parker.park_timeout(pace.next());
         }
         quiet_ticks = if all_parked(floor) { quiet_ticks + 1 } else { 0 };
-        look(floor, &mut watched, &mut groups);
+        let is_amiss = look(floor, &mut watched, &mut groups);
+        pace.looked(quiet_ticks == 0 && !is_amiss);
         report_orphans(floor, &mut orphans_seen);
     }
     floor.foreman.has_ended.raise();
@@ -150,7 +173,8 @@ fn all_parked(floor: &Floor) -> bool {
     floor.groups.iter().enumerate().all(is_parked)
 }
 
-fn look(floor: &Arc<Floor>, watched: &mut [Watched], groups: &mut [WatchedGroup]) {
+/// Whether something is amiss: a slot is stalled, or a stand-in is missing.
+fn look(floor: &Arc<Floor>, watched: &mut [Watched], groups: &mut [WatchedGroup]) -> bool {
     let mut stalled = false;
     groups.iter_mut().for_each(|seen| seen.stuck = 0);
     for (slot, seen) in watched.iter_mut().enumerate() {
@@ -182,6 +206,7 @@ fn look(floor: &Arc<Floor>, watched: &mut [Watched], groups: &mut [WatchedGroup]
             seen.is_short = !start_stand_in(floor, group, was_short);
         }
     }
+    stalled || groups.iter().any(|seen| seen.is_short)
 }
 
 /// Whether somebody, of whatever group, ought to be awake.
@@ -278,6 +303,22 @@ mod tests {
     use crate::handle::Handle;
     use shopfloor_task::Ran;
     use std::cell::Cell;
+
+    #[test]
+    fn the_foreman_looks_less_often_in_calm_times_and_at_once_more_often_when_they_end() {
+        let mut pace = Pace::default();
+        for _ in 0..2 {
+            for _ in 0..CALM_AFTER {
+                assert_eq!(pace.next(), TICK);
+                pace.looked(true);
+            }
+            for _ in 0..3 {
+                assert_eq!(pace.next(), CALM_TICK);
+                pace.looked(true);
+            }
+            pace.looked(false);
+        }
+    }
 
     #[test]
     fn who_wakes_a_worker_wakes_the_sleeping_foreman_before_that_one_has_run() {

@@ -4,7 +4,7 @@ use shopfloor::io::{AsyncReadExt, AsyncWriteExt};
 use shopfloor::net::TcpListener;
 use shopfloor::runtime::{Builder, Runtime};
 use shopfloor::task::{JoinHandle, State};
-use shopfloor::time::{Duration, interval, sleep};
+use shopfloor::time::{Duration, Instant, interval, sleep};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
@@ -138,6 +138,25 @@ fn stand_ins_serve_while_all_workers_are_blocked() {
     others_go_on(1, 1);
     others_go_on(2, 2);
     others_go_on(4, 4);
+}
+
+#[test]
+fn a_poll_that_blocks_in_calm_times_silences_nobody() {
+    watched(|| {
+        let runtime = Builder::new_multi_thread().worker_threads(1).build().expect("threads start");
+        let (give, take) = mpsc::channel();
+        let blocked = runtime.spawn(async move {
+            // Polls that end: the foreman has come to look more rarely.
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(500) {
+                shopfloor::task::yield_now().await;
+            }
+            drop(shopfloor::spawn(async move { give.send(7).expect("the receiver waits") }));
+            take.recv()
+        });
+        assert_eq!(runtime.block_on(blocked).expect("runs to its end"), Ok(7));
+        assert_ne!(runtime.metrics().stand_ins_started, 0);
+    });
 }
 
 #[test]
