@@ -419,12 +419,11 @@ impl Floor {
 
     /// A task woken by the running one: into the LIFO slot, whose task goes to the queue.
     fn schedule(&mut self, worker: usize, task: Task) -> u64 {
-        let now = self.now;
         let outlook = self.outlook(self.workers[worker].group);
         let one = &mut self.workers[worker];
         let Some(displaced) = one.lifo.replace(task) else { return 0 };
         one.queue.push_back(displaced);
-        if one.waking.pushed(now, one.queue.len(), outlook) { self.wake(outlook) } else { 0 }
+        if one.waking.pushed(one.queue.len(), outlook) { self.wake(outlook) } else { 0 }
     }
 
     fn search(&mut self, worker: usize) {
@@ -547,7 +546,9 @@ impl Floor {
                 self.wake(self.outlook_of(group));
             }
         }
-        let is_calm = !is_anybody_stuck && !self.workers.iter().all(is_asleep);
+        let asleep = self.workers.iter().filter(|worker| is_asleep(worker)).count();
+        let waits_beside_sleeper = is_any_work && asleep > 0;
+        let is_calm = !is_anybody_stuck && !waits_beside_sleeper && asleep < self.workers.len();
         self.calm_looks = if is_calm { self.calm_looks + 1 } else { 0 };
         self.looked_at = self.now;
         // It ends with the last task; until then something else will happen, too.

@@ -2,7 +2,7 @@
 //!
 //! | | shopfloor | tokio |
 //! |---|---|---|
-//! | a push to the own queue | wakes if queue length × usual poll is worth a wake, else after 50 µs | wakes |
+//! | a push to the own queue | wakes if queue length × usual poll is worth a wake, else after 50 µs, or up to 1 ms while whoever is woken soon sleeps again | wakes |
 //! | what a turn of the driver made ready | as a push if two workers or more sleep; else wakes after 200 µs, or at once if it will take 400 µs; shared: always as a push; kept: never | wakes if it is more than one task |
 //! | a busy worker looks at its driver | after 61 polls and 20 µs, or 400 µs | after 61 polls |
 //! | one with nothing to run | looks at its driver if there are several groups, then at all queues | looks at all queues |
@@ -177,7 +177,7 @@ pub(super) struct Waking {
     pending: Pending,
     /// For how long the next wake is deferred.
     defer: u64,
-    /// Of the last wake, until it is known whether that worker has stayed awake.
+    /// Of the last wake that had been deferred, until it is known whether that worker has stayed awake.
     woke_at: Option<u64>,
 }
 
@@ -198,10 +198,10 @@ impl Waking {
     }
 
     /// After a push; true: wake somebody.
-    pub(super) fn pushed(&mut self, now: u64, queue: usize, outlook: Outlook) -> bool {
+    pub(super) fn pushed(&mut self, queue: usize, outlook: Outlook) -> bool {
         match (self.rules, outlook) {
             (Rules::Tokio, _) => outlook.could_wake(),
-            (_, Outlook::Wakeable(_)) => self.decide(now, queue),
+            (_, Outlook::Wakeable(_)) => self.decide(queue),
             (_, Outlook::Searched) => {
                 self.pending = Pending::Searcher;
                 false
@@ -215,12 +215,13 @@ impl Waking {
         match self.rules {
             _ if queue < 2 || !outlook.could_wake() => false,
             Rules::Tokio => true,
-            Rules::SharedBatches => self.decide(now, queue),
-            Rules::Shopfloor if parked > 1 => self.decide(now, queue),
-            _ if self.poll_estimate * queue as u64 >= LONG_BATCH => self.wake(now),
+            Rules::SharedBatches => self.decide(queue),
+            Rules::Shopfloor if parked > 1 => self.decide(queue),
+            _ if self.poll_estimate * queue as u64 >= LONG_BATCH => self.wake(),
             _ => {
-                if !self.is_deferred() {
-                    self.pending = Pending::Until(now + DEFER_BATCH);
+                let due = now + DEFER_BATCH;
+                if !matches!(self.pending, Pending::Until(before) if before <= due) {
+                    self.pending = Pending::Until(due);
                 }
                 false
             }
@@ -239,7 +240,7 @@ impl Waking {
             _ if queue == 0 => self.pending = Pending::Nothing,
             Outlook::AllActive => self.pending = Pending::Nothing,
             Outlook::Searched => self.pending = Pending::Searcher,
-            Outlook::Wakeable(_) if !self.is_deferred() => return self.decide(now, queue),
+            Outlook::Wakeable(_) if !self.is_deferred() => return self.decide(queue),
             Outlook::Wakeable(_) => return self.is_worth_a_look() && self.look_at_clock(now),
         }
         false
@@ -252,7 +253,11 @@ impl Waking {
 
     fn look_at_clock(&mut self, now: u64) -> bool {
         if let Pending::Until(due) = self.pending {
-            return now >= due && self.wake(now);
+            if now < due {
+                return false;
+            }
+            self.woke_at = Some(now);
+            return self.wake();
         }
         if let Some(woke_at) = self.woke_at.take() {
             let has_stayed = now - woke_at >= DEFER_MAX;
@@ -262,9 +267,9 @@ impl Waking {
         false
     }
 
-    fn decide(&mut self, now: u64, queue: usize) -> bool {
+    fn decide(&mut self, queue: usize) -> bool {
         if self.poll_estimate * queue as u64 >= WAKE_COST {
-            return self.wake(now);
+            return self.wake();
         }
         if !self.is_deferred() {
             self.pending = Pending::Deferral;
@@ -277,9 +282,8 @@ impl Waking {
         matches!(self.pending, Pending::Deferral | Pending::Until(_))
     }
 
-    fn wake(&mut self, now: u64) -> bool {
+    fn wake(&mut self) -> bool {
         self.pending = Pending::Nothing;
-        self.woke_at = Some(now);
         true
     }
 }
@@ -340,8 +344,8 @@ mod tests {
     fn short_work_is_kept_and_long_work_is_shared() {
         let mut ours = used_to_polls_of(100, Rules::Shopfloor);
         assert_eq!(wakes_at(&mut ours, 0, 100), 50_400, "the fourth poll has looked at the clock");
-        assert!(used_to_polls_of(5_000, Rules::Shopfloor).pushed(0, 2, SLEEPER));
-        assert!(Waking::new(Rules::Tokio).pushed(0, 1, SLEEPER));
+        assert!(used_to_polls_of(5_000, Rules::Shopfloor).pushed(2, SLEEPER));
+        assert!(Waking::new(Rules::Tokio).pushed(1, SLEEPER));
     }
 
     #[test]
@@ -358,7 +362,7 @@ mod tests {
 
     /// When the wake comes for a push at `now`, if polls of so many nanoseconds follow and the queue stays as it is.
     fn wakes_at(waking: &mut Waking, now: u64, length: u64) -> u64 {
-        assert!(!waking.pushed(now, 10, SLEEPER));
+        assert!(!waking.pushed(10, SLEEPER));
         (1..)
             .map(|poll| now + poll * length)
             .find(|&time| waking.look_again(time, 10, SLEEPER))
@@ -368,9 +372,9 @@ mod tests {
     #[test]
     fn who_relied_on_a_searcher_looks_again_and_who_saw_nobody_does_not() {
         let mut ours = used_to_polls_of(5_000, Rules::Shopfloor);
-        assert!(!ours.pushed(0, 2, Outlook::AllActive));
+        assert!(!ours.pushed(2, Outlook::AllActive));
         assert!(!ours.look_again(1_000, 2, SLEEPER));
-        assert!(!ours.pushed(2_000, 2, Outlook::Searched));
+        assert!(!ours.pushed(2, Outlook::Searched));
         assert!(ours.look_again(3_000, 2, SLEEPER));
     }
 

@@ -1,12 +1,12 @@
 //! The deep sleep of the foreman, and who ends it.
 //!
 //! While any worker is out of park the foreman ticks. When all have been parked for a while it sleeps until a
-//! worker leaves park, so that an idle runtime makes no wake-ups. Whoever clears a worker's parked mark wakes it: a thread that wakes
-//! a worker has the time while that one is on its way; one whose sleep ends by itself has to do it before its first poll, which
-//! may be the one that does not end.
+//! worker leaves park, so that an idle runtime makes no wake-ups. A worker that has left park wakes it before its first poll, which may be
+//! the one that does not end; a thread that wakes a worker does so, too, since it has the time while that one is on its way.
 //!
 //! # States
-//! awake · ASLEEP (set by the foreman; cleared by it, or by whoever wakes it).
+//! awake · ASLEEP. Only the foreman moves between them: if who wakes it cleared the mark, and were off its core before the wake, a worker would
+//! rely on that.
 //!
 //! # Orderings
 //! | pair | one side | other side | fails without |
@@ -44,7 +44,7 @@ impl ForemanSleep {
         if all_parked() {
             block();
         }
-        // ordering: Relaxed: a worker that still reads true gives one wake too many.
+        // ordering: Relaxed: who still reads true gives one wake too many.
         self.asleep.store(false, Ordering::Relaxed);
     }
 
@@ -53,8 +53,6 @@ impl ForemanSleep {
         fence(Ordering::SeqCst); // F1
         // ordering: Relaxed: after the fence.
         if self.asleep.load(Ordering::Relaxed) {
-            // ordering: Relaxed: it spares the next one the wake; the foreman clears it, too.
-            self.asleep.store(false, Ordering::Relaxed);
             wake();
         }
     }

@@ -6,7 +6,6 @@ use crate::crew;
 use crate::floor::Floor;
 use crate::worker::{Moment, Worker, is_due};
 use shopfloor_protocol::flag::Flag;
-use shopfloor_protocol::idle::Workplace;
 use shopfloor_protocol::parker::Parker;
 use std::cell::Cell;
 use std::pin::{Pin, pin};
@@ -33,7 +32,7 @@ impl Wake for RootWaker {
         self.woken.raise();
         self.parker.unpark(|| {});
         if let Some(floor) = &self.driven {
-            floor.unpark(0);
+            floor.end_sleep(0);
         }
     }
 }

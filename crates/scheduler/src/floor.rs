@@ -186,8 +186,13 @@ impl Floor {
         }
     }
 
-    pub(crate) fn unpark_all(&self) {
-        (0..self.slots.len()).for_each(|slot| self.unpark(slot));
+    /// Ends the sleep of the worker that runs this slot, or the next one that it begins.
+    pub(crate) fn end_sleep(&self, slot: usize) {
+        self.slots[slot].parker.unpark(|| self.group_of(slot).driver.interrupt());
+    }
+
+    pub(crate) fn end_all_sleeps(&self) {
+        (0..self.slots.len()).for_each(|slot| self.end_sleep(slot));
     }
 
     /// Wakes the tasks of this kind of runtime among what a turn of the driver or the wheels has found: they go
@@ -230,7 +235,7 @@ impl Floor {
                     .all(|roster| roster.lock().is_drained(|list| list.any_incomplete(Kind::Async)));
                 if drained {
                     self.lifecycle.close();
-                    self.unpark_all();
+                    self.end_all_sleeps();
                     self.foreman.wake();
                 }
                 drained
@@ -251,9 +256,9 @@ impl Workplace for Floor {
         self.has_work() || !self.groups[group].driver_token.is_held()
     }
 
+    /// The parked mark is cleared. The worker wakes the foreman, too, if it comes first.
     fn unpark(&self, slot: usize) {
-        self.slots[slot].parker.unpark(|| self.group_of(slot).driver.interrupt());
-        // That worker would do it else, before its first poll.
+        self.end_sleep(slot);
         self.foreman.worker_left_park();
     }
 }

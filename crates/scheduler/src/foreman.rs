@@ -1,7 +1,7 @@
 //! The foreman: one thread per runtime that sees to it that a poll which does not end silences nobody.
 //!
-//! It needs no cooperation. While any worker is out of park it looks every [`TICK`] at one counter per slot, in calm times every
-//! [`CALM_TICK`]: each look takes a core from its sleep. A slot whose poll is the same as at the last look is *stalled*. Then:
+//! It needs no cooperation. While any worker is out of park it looks every [`TICK`] at one counter per slot. A slot whose poll is the same
+//! as at the last look is *stalled*. Then:
 //! - if there is a task in a queue or LIFO slot and a worker is parked, it wakes one, which finds the task by stealing; and
 //!   if a deadline of a group of workers has passed, or nobody is in its driver, one of that group;
 //! - at the second tick the slot counts as stuck; with nobody of its group parked and fewer slots of it than wanted making
@@ -12,6 +12,9 @@
 //!
 //! When all workers have been parked for [`QUIET_TICKS`] ticks it sleeps until one leaves park
 //! ([`ForemanSleep`]), so an idle runtime makes no wake-ups.
+//!
+//! Each look takes a core from its sleep. So it looks every [`CALM_TICK`] once [`CALM_AFTER`] looks in a row found somebody out of park,
+//! nobody stalled, and no task waiting beside a worker that sleeps: all who are there are busy, with polls that end.
 //!
 //! Source of the idea: the system monitor thread of Go's runtime.
 
@@ -34,16 +37,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Between two looks: the second look at a stall comes within 5 ms.
+/// Between two looks: a poll that does not end is stalled within 4 ms, and stuck within 6.
 pub(crate) const TICK: Duration = Duration::from_millis(2);
-/// The same in calm times: the first look at a stall comes within 20 ms, the second one with the next tick. The time is that of the
-/// system monitor of Go's runtime when it has nothing to do.
+/// The same in calm times: a poll that does not end is stalled within 20 ms, and stuck one [`TICK`] later. The system monitor of Go's
+/// runtime waits for as long when it has nothing to do.
 const CALM_TICK: Duration = Duration::from_millis(10);
-/// So many looks in a row without a stall, and with a worker out of park, make times calm: a quarter of a second.
+/// So many looks in a row make times calm: a quarter of a second.
 const CALM_AFTER: u32 = 128;
 /// A poll that takes longer is reported.
 pub(crate) const REPORT_AFTER: Duration = Duration::from_millis(10);
-/// Ticks with all workers parked before the foreman sleeps: waking it costs a worker 7 µs, so a floor that
+/// Ticks with all workers parked before the foreman sleeps: waking it costs whoever does it 7 µs, so a floor that
 /// is busy now and then keeps it ticking.
 const QUIET_TICKS: u32 = 16;
 
@@ -112,7 +115,7 @@ impl Foreman {
         }
     }
 
-    /// A worker's parked mark was cleared, or a thread has begun to run a slot.
+    /// A worker has left park or is woken, or a thread has begun to run a slot.
     pub(crate) fn worker_left_park(&self) {
         self.sleep.worker_left_park(|| self.parker.unpark(|| {}));
     }
@@ -155,8 +158,8 @@ pub(crate) fn run(floor: &Arc<Floor>) {
             foreman.parker.park_timeout(pace.next());
         }
         quiet_ticks = if all_parked(floor) { quiet_ticks + 1 } else { 0 };
-        let is_amiss = look(floor, &mut watched, &mut groups);
-        pace.looked(quiet_ticks == 0 && !is_amiss);
+        let is_calm = look(floor, &mut watched, &mut groups);
+        pace.looked(quiet_ticks == 0 && is_calm);
         report_orphans(floor, &mut orphans_seen);
     }
     floor.foreman.has_ended.raise();
@@ -173,7 +176,7 @@ fn all_parked(floor: &Floor) -> bool {
     floor.groups.iter().enumerate().all(is_parked)
 }
 
-/// Whether something is amiss: a slot is stalled, or a stand-in is missing.
+/// Whether all is calm, but for the question whether anybody is out of park.
 fn look(floor: &Arc<Floor>, watched: &mut [Watched], groups: &mut [WatchedGroup]) -> bool {
     let mut stalled = false;
     groups.iter_mut().for_each(|seen| seen.stuck = 0);
@@ -206,7 +209,8 @@ fn look(floor: &Arc<Floor>, watched: &mut [Watched], groups: &mut [WatchedGroup]
             seen.is_short = !start_stand_in(floor, group, was_short);
         }
     }
-    stalled || groups.iter().any(|seen| seen.is_short)
+    let is_short = groups.iter().any(|seen| seen.is_short);
+    !stalled && !is_short && (floor.idle.parked() == 0 || !is_work_waiting(floor))
 }
 
 /// Whether somebody, of whatever group, ought to be awake.
@@ -321,6 +325,33 @@ mod tests {
     }
 
     #[test]
+    fn a_poll_that_two_looks_see_and_a_task_that_waits_beside_a_sleeper_are_not_calm() {
+        let floor = Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver)]);
+        let mut watched = vec![Watched::default(); floor.slots.len()];
+        let mut groups = vec![WatchedGroup::default(); 1];
+        let mut is_calm = || look(&floor, &mut watched, &mut groups);
+        assert!(is_calm());
+        floor.slots[0].polling.set(7);
+        assert!(is_calm(), "it has just begun");
+        assert!(!is_calm());
+        floor.slots[0].polls.bump();
+        assert!(is_calm(), "another poll of the task");
+        floor.slots[0].polling.set(0);
+        drop(Handle { floor: Arc::clone(&floor) }.spawn(async {}));
+        assert!(is_calm(), "nobody sleeps");
+        assert!(!floor.idle.park(1, false, || false, || assert!(!is_calm())));
+        let task = floor.injector.steal().success().expect("no worker has taken it");
+        assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
+        assert!(!floor.idle.park(1, false, || false, || assert!(is_calm())));
+        close(&floor);
+    }
+
+    /// A roster keeps its floor until it is closed.
+    fn close(floor: &Floor) {
+        floor.rosters().for_each(|roster| drop(roster.close()));
+    }
+
+    #[test]
     fn who_wakes_a_worker_wakes_the_sleeping_foreman_before_that_one_has_run() {
         let floor = Floor::new(Config::new(Flavor::MultiThread, 1), vec![Arc::new(NoDriver)]);
         let handle = Handle { floor: Arc::clone(&floor) };
@@ -336,7 +367,6 @@ mod tests {
         assert!(is_awake.get());
         let task = floor.injector.steal().success().expect("no worker has taken it");
         assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
-        // A roster keeps its floor until it is closed.
-        floor.rosters().for_each(|roster| drop(roster.close()));
+        close(&floor);
     }
 }

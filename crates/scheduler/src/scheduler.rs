@@ -173,7 +173,7 @@ impl Scheduler {
         };
         match floor.config.flavor {
             Flavor::MultiThread => {
-                floor.unpark_all();
+                floor.end_all_sleeps();
                 floor.foreman.wake();
                 floor.lifecycle.wait(|| floor.threads.get() == 0, remaining);
             }

@@ -3,12 +3,12 @@
 //! Waking a thread that sleeps costs the waker as much as some hundred short polls, so it pays only if
 //! the rest takes longer than that. A worker that pushes to its own queue wakes a peer at once if the
 //! queue's length times the usual length of a poll reaches what a wake costs; else it defers, and looks
-//! again after each poll until the queue is empty, the estimate has grown, or some time has passed. That cost
+//! again after each poll until the queue is empty, or some time has passed; the next push asks anew. That cost
 //! is measured at each of its own wakes, and starts at [`WAKE_COST_NS`].
 //!
-//! That time is [`DEFER_NS_MIN`] where the one who was woken last has stayed awake for long: there is work for two. Who slept
-//! again within [`DEFER_NS_MAX`] found tasks that wait for those of this worker, took their cache lines from one core to
-//! the other and back, and gained nothing: the time doubles, up to that, until somebody stays.
+//! That time is [`DEFER_NS_MIN`] at first. If as many peers sleep at the next deferral as before the wake that ended the last one, and
+//! [`DEFER_NS_MAX`] have not passed, whoever was woken has found tasks that wait for those of this worker, took their cache lines from
+//! one core to the other and back, and gained nothing: the time doubles, up to that. It starts afresh when a peer has stayed awake.
 //!
 //! Events come in batches. While two or more peers sleep there are cores to spare, and what a turn of the driver made ready
 //! is like any push. The last sleeper is left alone for [`DEFER_BATCH_NS`], unless the batch will take [`LONG_BATCH_NS`]: on a
@@ -32,9 +32,8 @@ const WAKE_COST_NS: u64 = 5_000;
 /// The range of what is believed: below it, the sleeper was still on its way to sleep and nobody was called; above
 /// it, the waker was off its core.
 const WAKE_COST_RANGE: RangeInclusive<u64> = 1_000..=50_000;
-/// How long a push that did not justify a wake is left to this worker alone, if it needs help.
+/// The shortest and the longest time for which a push that did not justify a wake is left to this worker alone.
 const DEFER_NS_MIN: u64 = 50_000;
-/// The same if whom it wakes sleeps again within that time.
 const DEFER_NS_MAX: u64 = 1_000_000;
 /// The same for what a turn of the driver made ready, while only one peer sleeps.
 const DEFER_BATCH_NS: u64 = 200_000;
@@ -55,10 +54,17 @@ enum Pending {
     Until(u64),
 }
 
+/// A wake: when it was, and how many slept before.
+#[derive(Clone, Copy, Debug)]
+struct Woken {
+    at: u64,
+    parked_before: usize,
+}
+
 #[derive(Debug)]
 pub(crate) struct WakePolicy {
     pending: Cell<Pending>,
-    /// Polls that ended while a wake was deferred, since that has begun.
+    /// Polls that ended while a wake was deferred, since the last push that began that.
     deferred_polls: Cell<u32>,
     /// Smoothed length of a poll. Starts where one waiting task justifies a wake, so that a runtime that
     /// knows nothing yet spreads its work.
@@ -67,8 +73,8 @@ pub(crate) struct WakePolicy {
     wake_ns: Cell<u64>,
     /// For how long the next one is deferred.
     defer_ns: Cell<u64>,
-    /// When this worker has woken somebody, until it is known whether that one has stayed awake.
-    woke_at: Cell<Option<u64>>,
+    /// The last wake that had been deferred, until it is known whether anybody has stayed awake.
+    last_woken: Cell<Option<Woken>>,
 }
 
 impl WakePolicy {
@@ -79,7 +85,7 @@ impl WakePolicy {
             poll_ns: Cell::new(WAKE_COST_NS),
             wake_ns: Cell::new(WAKE_COST_NS),
             defer_ns: Cell::new(DEFER_NS_MIN),
-            woke_at: Cell::new(None),
+            last_woken: Cell::new(None),
         }
     }
 
@@ -114,8 +120,12 @@ impl WakePolicy {
             self.decide(floor, group, queue);
         } else if self.poll_ns.get().saturating_mul(len) >= LONG_BATCH_NS {
             self.wake(floor, group);
-        } else if !self.is_deferred() {
-            self.pending.set(Pending::Until(floor.clock.now() + DEFER_BATCH_NS));
+        } else {
+            let due = floor.clock.now() + DEFER_BATCH_NS;
+            let is_due_before = matches!(self.pending.get(), Pending::Until(before) if before <= due);
+            if !is_due_before {
+                self.pending.set(Pending::Until(due));
+            }
         }
     }
 
@@ -146,9 +156,12 @@ impl WakePolicy {
         let now = floor.clock.now();
         match self.pending.get() {
             Pending::Until(due) if now < due => {}
-            Pending::Until(_) => self.wake(floor, group),
+            Pending::Until(_) => {
+                self.last_woken.set(Some(Woken { at: now, parked_before: floor.idle.parked() }));
+                self.wake(floor, group);
+            }
             _ => {
-                self.learn_whether_it_stayed(now);
+                self.learn_whether_somebody_stayed(now, floor.idle.parked());
                 self.pending.set(Pending::Until(now + self.defer_ns.get()));
             }
         }
@@ -167,10 +180,9 @@ impl WakePolicy {
         matches!(self.pending.get(), Pending::Deferral | Pending::Until(_))
     }
 
-    /// Somebody sleeps now: mostly the one that was woken, who has found no more to do.
-    fn learn_whether_it_stayed(&self, now: u64) {
-        if let Some(woke_at) = self.woke_at.take() {
-            let has_stayed = now.saturating_sub(woke_at) >= DEFER_NS_MAX;
+    fn learn_whether_somebody_stayed(&self, now: u64, parked: usize) {
+        if let Some(Woken { at, parked_before }) = self.last_woken.take() {
+            let has_stayed = parked < parked_before || now.saturating_sub(at) >= DEFER_NS_MAX;
             self.defer_ns.set(if has_stayed {
                 DEFER_NS_MIN
             } else {
@@ -191,9 +203,7 @@ impl WakePolicy {
         self.pending.set(Pending::Nothing);
         let start = floor.clock.now();
         if floor.wake_one(group) {
-            let end = floor.clock.now();
-            self.learn_wake_cost(end.saturating_sub(start));
-            self.woke_at.set(Some(end));
+            self.learn_wake_cost(floor.clock.now().saturating_sub(start));
         }
     }
 
@@ -273,42 +283,80 @@ mod tests {
     }
 
     #[test]
-    fn who_is_woken_and_sleeps_again_soon_is_left_asleep_for_longer_until_one_stays_awake() {
+    fn a_wake_is_deferred_for_longer_while_whoever_is_woken_soon_sleeps_again() {
         let policy = WakePolicy::new();
-        let deferred_after_a_stay_of = |stay: u64| {
-            policy.woke_at.set(Some(7));
-            policy.learn_whether_it_stayed(7 + stay);
+        let deferred_after = |stay: u64, parked: usize| {
+            policy.last_woken.set(Some(Woken { at: 7, parked_before: 2 }));
+            policy.learn_whether_somebody_stayed(7 + stay, parked);
             policy.defer_ns.get()
         };
         let short = DEFER_NS_MAX - 1;
-        assert_eq!(
-            [(); 6].map(|()| deferred_after_a_stay_of(short)),
-            [100, 200, 400, 800, 1000, 1000].map(|us| us * 1000)
-        );
-        policy.learn_whether_it_stayed(u64::MAX);
+        let longer = [100, 200, 400, 800, 1000, 1000].map(|us| us * 1000);
+        assert_eq!([(); 6].map(|()| deferred_after(short, 2)), longer);
+        policy.learn_whether_somebody_stayed(u64::MAX, 0);
         assert_eq!(policy.defer_ns.get(), DEFER_NS_MAX, "nobody was woken since");
-        assert_eq!(deferred_after_a_stay_of(DEFER_NS_MAX), DEFER_NS_MIN);
+        assert_eq!(deferred_after(DEFER_NS_MAX, 2), DEFER_NS_MIN);
+        assert_eq!(deferred_after(short, 3), 2 * DEFER_NS_MIN);
+        assert_eq!(deferred_after(0, 1), DEFER_NS_MIN, "the other one is still awake");
     }
 
     #[test]
-    fn a_wake_that_is_deferred_for_some_polls_is_due_after_the_time_that_was_learned() {
+    fn a_wake_is_deferred_from_the_fourth_poll_on_for_the_time_that_was_learned_and_then_made() {
         let floor = Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver)]);
         drop(Handle { floor: Arc::clone(&floor) }.spawn(async {}));
         let queue = LocalQueue::new_fifo();
         queue.push(floor.injector.steal().success().expect("no worker has taken it"));
         let policy = WakePolicy::new();
         policy.poll_ns.set(1);
+        let poll_ends = || policy.look_again(&floor, 0, &queue);
         policy.defer_ns.set(DEFER_NS_MAX);
-        let push = || {
+        let deferred = || {
             policy.pushed(&floor, 0, &queue);
+            (1..CLOCK_INTERVAL).for_each(|_| poll_ends());
+            assert_eq!(policy.pending.get(), Pending::Deferral);
             let before = floor.clock.now();
-            (0..CLOCK_INTERVAL).for_each(|_| policy.look_again(&floor, 0, &queue));
+            poll_ends();
             let Pending::Until(due) = policy.pending.get() else { panic!("{:?}", policy.pending.get()) };
             assert!((before..=floor.clock.now()).contains(&(due - DEFER_NS_MAX)));
         };
-        assert!(!floor.idle.park(1, false, || false, push), "nobody wakes it yet");
+        assert!(!floor.idle.park(1, false, || false, deferred), "nobody wakes it yet");
+        let made = || {
+            policy.pending.set(Pending::Until(floor.clock.now()));
+            (0..CLOCK_INTERVAL).for_each(|_| poll_ends());
+        };
+        assert!(floor.idle.park(1, false, || false, made));
+        assert_eq!(policy.last_woken.get().map(|woken| woken.parked_before), Some(1));
+        assert_eq!(policy.pending.get(), Pending::Nothing);
         let ran = queue.pop().expect("nobody has taken it").run(|| {}, |_| false);
         assert!(matches!(ran, Ran::Done(None)), "its handle was dropped");
+        close(&floor);
+    }
+
+    #[test]
+    fn a_batch_is_not_kept_for_longer_because_a_wake_was_deferred_before() {
+        let floor = Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver)]);
+        let handle = Handle { floor: Arc::clone(&floor) };
+        let queue = LocalQueue::new_fifo();
+        for _ in 0..2 {
+            drop(handle.spawn(async {}));
+            queue.push(floor.injector.steal().success().expect("no worker has taken it"));
+        }
+        let policy = WakePolicy::new();
+        let batches = || {
+            for before in [Pending::Nothing, Pending::Searcher, Pending::Deferral, Pending::Until(u64::MAX)] {
+                policy.pending.set(before);
+                policy.batch_pushed(&floor, 0, &queue);
+                let Pending::Until(due) = policy.pending.get() else { panic!("{:?}", policy.pending.get()) };
+                assert!(due <= floor.clock.now() + DEFER_BATCH_NS, "after {before:?}");
+            }
+            policy.pending.set(Pending::Until(1));
+            policy.batch_pushed(&floor, 0, &queue);
+            assert_eq!(policy.pending.get(), Pending::Until(1));
+        };
+        assert!(!floor.idle.park(1, false, || false, batches));
+        while let Some(task) = queue.pop() {
+            assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
+        }
         close(&floor);
     }
 

@@ -1,7 +1,7 @@
 //! A worker: one thread running one slot. This file is the scheduler as one worker sees it.
 //!
 //! ```text
-//! next task:  (every N polls: the timers, the driver; the injector first)
+//! next task:  (every N polls: the timers, the driver, what waits behind a long poll; the injector first)
 //!             LIFO slot (a few in a row) → local queue → injector → (several groups: the driver) → steal → park
 //! ```
 //!
@@ -9,6 +9,7 @@
 //! may touch is in its [`Slot`].
 
 mod events;
+mod relief;
 
 use crate::config::{INJECTOR_BATCH, INJECTOR_PAUSES, LIFO_STREAK_MAX};
 use crate::context;
@@ -19,6 +20,7 @@ use crate::handle::Handle;
 use crate::slot::{Slot, USER_CODE};
 use crate::spin_policy::SpinPolicy;
 use crate::wake_policy::WakePolicy;
+use relief::WatchedPoll;
 use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_protocol::sync::{LocalQueue, Steal};
 use shopfloor_task::{Id, Notified, Ran};
@@ -60,6 +62,8 @@ pub(crate) struct Worker {
     batching: Cell<bool>,
     /// The driver's and the wheels' output, reused.
     wakers: Cell<Vec<Waker>>,
+    /// The poll of another worker that it watches.
+    watched: Cell<WatchedPoll>,
     /// Of the last turn of the driver, until it is reported.
     driver_error: Cell<Option<io::Error>>,
     /// State of the generator that picks the first victim.
@@ -107,6 +111,7 @@ impl Worker {
             joining: Cell::new(false),
             batching: Cell::new(false),
             wakers: Cell::new(Vec::new()),
+            watched: Cell::new(WatchedPoll::default()),
             driver_error: Cell::new(None),
             random,
         })

@@ -141,12 +141,12 @@ fn stand_ins_serve_while_all_workers_are_blocked() {
 }
 
 #[test]
-fn a_poll_that_blocks_in_calm_times_silences_nobody() {
+fn a_poll_that_blocks_after_many_that_ended_silences_nobody() {
     watched(|| {
         let runtime = Builder::new_multi_thread().worker_threads(1).build().expect("threads start");
         let (give, take) = mpsc::channel();
         let blocked = runtime.spawn(async move {
-            // Polls that end: the foreman has come to look more rarely.
+            // The foreman has come to look more rarely.
             let start = Instant::now();
             while start.elapsed() < Duration::from_millis(500) {
                 shopfloor::task::yield_now().await;

@@ -24,7 +24,8 @@
 //! Orderings: all steps are sequentially consistent, as the fences make those that matter. A look at all queues
 //! of one kind (the other workers' queues, their LIFO slots) is one step. A worker does not look at the driver or
 //! the injector out of turn, or at the driver before it steals; one that looks at the driver before it sleeps there is in it; the workers are
-//! one group, since no other sleeps in its driver, and whom a push of another wakes is left to loom; a steal takes half of a queue as the deque does. The foreman's own sleep is a
+//! one group, since no other sleeps in its driver, and whom a push of another wakes is left to loom; one that has relied on a searcher does not ask
+//! again after its poll, and a busy one takes nothing from others (`worker/relief.rs`); a steal takes half of a queue as the deque does. The foreman's own sleep is a
 //! protocol with models of its own (`foreman_sleep::*`); here it looks whenever a look would change something.
 //!
 //! # Symmetry

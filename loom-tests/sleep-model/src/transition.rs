@@ -56,14 +56,14 @@ transitions! {
     SCHEDULE = "schedule: into the LIFO slot", "crates/scheduler/src/worker.rs", "schedule", ".lifo.put(task)";
     DISPLACE = "schedule: the displaced one into the queue", "crates/scheduler/src/worker.rs", "schedule", "queue.push(displaced)";
     PUSHED = "pushed", "crates/scheduler/src/wake_policy.rs", "pushed", "match floor.idle.outlook(group) {";
-    DEFER = "pushed: the wake is deferred", "crates/scheduler/src/wake_policy.rs", "decide", "self.due.set(Some(";
+    DEFER = "pushed: the wake is deferred", "crates/scheduler/src/wake_policy.rs", "decide", "self.pending.set(Pending::Deferral)";
     BATCH = "a batch goes into the queue", "crates/scheduler/src/worker.rs", "schedule", "return queue.push(task);";
     BATCH_PUSHED = "batch_pushed", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "len < 2 || !floor.idle.could_wake(group)";
     LONG_BATCH = "batch_pushed: a wake at once", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "self.wake(floor, group);";
-    DEFER_BATCH = "batch_pushed: the wake is deferred", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "self.due.set(Some(floor.clock.now() + DEFER_BATCH_NS))";
+    DEFER_BATCH = "batch_pushed: the wake is deferred", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "self.pending.set(Pending::Until(due))";
     POLL_ENDS = "a poll ends", "crates/scheduler/src/worker.rs", "poll", "context::end_task();";
-    NOT_DUE = "look_again: no wake is due", "crates/scheduler/src/wake_policy.rs", "look_at_deferred", "queue.is_empty() || !floor.idle.could_wake(group)";
-    DUE = "look_again: the wake is due", "crates/scheduler/src/wake_policy.rs", "look_at_deferred", "floor.clock.now() >= due";
+    NOT_DUE = "look_again: no wake is due", "crates/scheduler/src/wake_policy.rs", "look_at_pending", "Outlook::AllActive => self.pending.set(Pending::Nothing)";
+    DUE = "look_again: the wake is due", "crates/scheduler/src/wake_policy.rs", "look_at_clock", "Pending::Until(_) => {";
     ENTER_DRIVER = "enter_driver", "crates/protocol/src/parker.rs", "enter_driver", "self.step(EMPTY, DRIVER, Ordering::Relaxed)";
     LEAVE_DRIVER = "leave_driver", "crates/protocol/src/parker.rs", "leave_driver", "self.state.swap(EMPTY";
     EVENT = "turn: an event", "crates/scheduler/src/worker/events.rs", "turn", ".driver.turn(timeout, wakers)";

@@ -24,7 +24,8 @@ const _: () = assert!(
     "rustix's event is the kernel's `struct epoll_event`"
 );
 
-/// Waits for at most `timeout` and the kernel's slack, mostly until it is over; returns the events, as many as `buffer` holds.
+/// Waits until there are events or `timeout` is over: about then, a little earlier if the kernel ends the wait together with another
+/// timer. Returns the events, as many as `buffer` holds.
 pub(super) fn epoll_pwait2<'a, const N: usize>(
     epoll: BorrowedFd<'_>,
     buffer: &'a mut [MaybeUninit<epoll::Event>; N],
@@ -65,8 +66,8 @@ fn before_slack(timeout: Duration) -> Duration {
 }
 
 /// By how much later the kernel may end a wait, so that timers that are close to each other end together: a thousandth of the timeout, but
-/// at least the slack of the thread, of which this is the default, and at most a tenth of a second; nothing for a real-time
-/// thread, whose waits are two where they could be one.
+/// at least the slack of the thread, of which this is the default, and at most a tenth of a second. A thread that has less, or none as a
+/// real-time one, wakes early each time, and waits once or twice more.
 /// Source: `PR_SET_TIMERSLACK` in prctl(2); `select_estimate_accuracy` in the kernel's `fs/select.c`.
 fn slack(timeout: Duration) -> Duration {
     (timeout / 1000).clamp(Duration::from_micros(50), Duration::from_millis(100))

@@ -32,6 +32,7 @@ impl Worker {
         self.floor.timers.fire_due_of(self.group.get(), now, self.timers_at_once(), &mut wakers);
         self.wake_batch(wakers, of_driver);
         self.report_driver_error();
+        self.relieve(now);
         // Some long polls among short ones do not change what is usual, but are not waited for often.
         let lately = now.saturating_sub(self.looked_at.replace(now)) / u64::from(self.look_interval.get());
         let in_time = self.policy.polls_in((*timer_time).min(*event_time.end()), lately);

@@ -1,0 +1,152 @@
+//! What waits behind a poll that takes long, or a thread that is off its core, is taken by a worker that is busy itself.
+//!
+//! A worker that runs out of tasks steals. A busy one, whose own queue the driver fills again and again, would not, and what waits behind
+//! one poll would wait for all of it, however many workers are awake. So each looks now and then at one other slot that is in a poll; if
+//! that is the same poll after [`PATIENCE`], it takes half of the queue, and the LIFO slot. The foreman does it for those who sleep, by a
+//! wake.
+
+use super::{Worker, retry};
+use std::time::Duration;
+
+/// How long a poll of another worker may take until its queue is relieved: as long as events wait for a busy worker.
+const PATIENCE: Duration = Duration::from_micros(400);
+
+/// A poll of another slot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct WatchedPoll {
+    slot: usize,
+    /// The number of polls that have ended there, and the task.
+    polls: u64,
+    task: u64,
+    /// When it was seen first, on the runtime's clock.
+    since: u64,
+}
+
+impl Worker {
+    /// Called at each look around.
+    pub(super) fn relieve(&self, now: u64) {
+        let watched = self.watched.get();
+        if now.saturating_sub(watched.since) < PATIENCE.as_nanos() as u64 {
+            return;
+        }
+        let Some(own) = self.slot() else { return };
+        let Some(slot) = self.floor.slots.get(watched.slot) else { return };
+        let is_stalled = watched.task != 0
+            && watched.slot != own
+            && slot.polling.get() == watched.task
+            && slot.polls.get() == watched.polls;
+        if is_stalled {
+            self.seated(|_, queue| {
+                let oldest = retry(|| slot.stealer.steal_batch_and_pop(queue));
+                oldest.into_iter().chain(slot.lifo.take()).for_each(|task| queue.push(task));
+                self.policy.batch_pushed(&self.floor, self.group(), queue);
+            });
+        }
+        self.watched.set(self.next_watched(own, watched.slot, now));
+    }
+
+    /// The poll that goes on in the next slot after `last` that is in one, other than the own.
+    fn next_watched(&self, own: usize, last: usize, now: u64) -> WatchedPoll {
+        let slots = &self.floor.slots;
+        let around = (last + 1..slots.len()).chain(0..=last);
+        let in_poll = around.filter(|&slot| slot != own).find_map(|slot| {
+            let task = slots[slot].polling.get();
+            (task != 0).then(|| WatchedPoll { slot, polls: slots[slot].polls.get(), task, since: now })
+        });
+        in_poll.unwrap_or(WatchedPoll { since: now, ..WatchedPoll::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Flavor};
+    use crate::driver::testing::NoDriver;
+    use crate::floor::Floor;
+    use crate::handle::Handle;
+    use crate::worker::Seated;
+    use shopfloor_protocol::sync::LocalQueue;
+    use shopfloor_task::{Notified, Ran};
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    const PATIENCE_NS: u64 = 400_000;
+
+    /// The worker of slot 0; slot 1 is in a poll, with four tasks in its queue and one in its LIFO slot.
+    struct Two {
+        worker: Rc<Worker>,
+        behind: LocalQueue<Notified>,
+    }
+
+    impl Two {
+        fn new() -> Self {
+            let floor = Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver)]);
+            let handle = Handle { floor: Arc::clone(&floor) };
+            let spawn = || {
+                drop(handle.spawn(async {}));
+                floor.injector.steal().success().expect("no worker has taken it")
+            };
+            let seat = |slot: usize| floor.slots[slot].vacant.lock().take().expect("nobody sits there");
+            let behind = seat(1);
+            (0..4).for_each(|_| behind.push(spawn()));
+            assert!(floor.slots[1].lifo.put(spawn()).is_none());
+            floor.slots[1].polling.set(7);
+            let worker = Worker::new(Arc::clone(&floor), Seated { slot: 0, queue: seat(0) });
+            Self { worker, behind }
+        }
+
+        fn taken(&self) -> usize {
+            self.worker.seated(|_, queue| queue.len()).expect("it has a slot")
+        }
+    }
+
+    impl Drop for Two {
+        fn drop(&mut self) {
+            let floor = &self.worker.floor;
+            let own = || self.worker.seated(|_, queue| queue.pop()).flatten();
+            while let Some(task) = own().or_else(|| self.behind.pop()).or_else(|| floor.slots[1].lifo.take())
+            {
+                assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
+            }
+            // A roster keeps its floor until it is closed.
+            floor.rosters().for_each(|roster| drop(roster.close()));
+        }
+    }
+
+    #[test]
+    fn half_of_what_waits_behind_the_same_poll_for_long_and_its_lifo_slot_are_taken() {
+        let two = Two::new();
+        two.worker.relieve(PATIENCE_NS);
+        two.worker.relieve(2 * PATIENCE_NS - 1);
+        assert_eq!((two.taken(), two.behind.len()), (0, 4), "it has just been seen");
+        two.worker.relieve(2 * PATIENCE_NS);
+        assert_eq!((two.taken(), two.behind.len()), (3, 2));
+        assert!(two.worker.floor.slots[1].lifo.is_empty());
+        two.worker.relieve(3 * PATIENCE_NS);
+        assert_eq!((two.taken(), two.behind.len()), (4, 1), "it still goes on");
+    }
+
+    #[test]
+    fn what_waits_behind_polls_that_end_is_left_there() {
+        let two = Two::new();
+        let slot = &two.worker.floor.slots[1];
+        let changes: [&dyn Fn(); 3] =
+            [&|| slot.polls.bump(), &|| slot.polling.set(8), &|| slot.polling.set(0)];
+        two.worker.relieve(PATIENCE_NS);
+        for (time, change) in (2..).zip(changes) {
+            change();
+            two.worker.relieve(time * PATIENCE_NS);
+        }
+        assert_eq!((two.taken(), two.behind.len()), (0, 4));
+    }
+
+    #[test]
+    fn nobody_relieves_the_own_slot() {
+        let two = Two::new();
+        let slots = &two.worker.floor.slots;
+        slots[1].polling.set(0);
+        slots[0].polling.set(7);
+        (1..5).for_each(|time| two.worker.relieve(time * PATIENCE_NS));
+        assert_eq!((two.taken(), two.behind.len()), (0, 4));
+    }
+}
