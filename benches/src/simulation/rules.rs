@@ -165,6 +165,8 @@ enum Pending {
     Deferral,
     /// The deferred wake is due then.
     Until(u64),
+    /// The same for what a turn of the driver made ready.
+    Batch(u64),
 }
 
 /// When a worker wakes another one for what is in its queue.
@@ -220,8 +222,8 @@ impl Waking {
             _ if self.poll_estimate * queue as u64 >= LONG_BATCH => self.wake(),
             _ => {
                 let due = now + DEFER_BATCH;
-                if !matches!(self.pending, Pending::Until(before) if before <= due) {
-                    self.pending = Pending::Until(due);
+                if !matches!(self.pending, Pending::Until(at) | Pending::Batch(at) if at <= due) {
+                    self.pending = Pending::Batch(due);
                 }
                 false
             }
@@ -252,11 +254,13 @@ impl Waking {
     }
 
     fn look_at_clock(&mut self, now: u64) -> bool {
-        if let Pending::Until(due) = self.pending {
+        if let Pending::Until(due) | Pending::Batch(due) = self.pending {
             if now < due {
                 return false;
             }
-            self.woke_at = Some(now);
+            if let Pending::Until(_) = self.pending {
+                self.woke_at = Some(now);
+            }
             return self.wake();
         }
         if let Some(woke_at) = self.woke_at.take() {
@@ -279,7 +283,7 @@ impl Waking {
     }
 
     fn is_deferred(&self) -> bool {
-        matches!(self.pending, Pending::Deferral | Pending::Until(_))
+        matches!(self.pending, Pending::Deferral | Pending::Until(_) | Pending::Batch(_))
     }
 
     fn wake(&mut self) -> bool {

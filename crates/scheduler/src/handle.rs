@@ -290,7 +290,7 @@ pub struct MetricsSnapshot {
     pub injector_len: usize,
     /// Workers that are parked.
     pub workers_parked: usize,
-    /// Polls that lasted for 10 ms or more.
+    /// Polls that lasted for 10 ms or more; in calm times, in which the foreman looks less often, for 20 ms or more.
     pub stalls: u64,
     /// Stand-in workers that were started.
     pub stand_ins_started: u64,

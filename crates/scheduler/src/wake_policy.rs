@@ -3,10 +3,10 @@
 //! Waking a thread that sleeps costs the waker as much as some hundred short polls, so it pays only if
 //! the rest takes longer than that. A worker that pushes to its own queue wakes a peer at once if the
 //! queue's length times the usual length of a poll reaches what a wake costs; else it defers, and looks
-//! again after each poll until the queue is empty, or some time has passed; the next push asks anew. That cost
-//! is measured at each of its own wakes, and starts at [`WAKE_COST_NS`].
+//! again after each poll until the queue is empty, or some time has passed; the next push asks anew. What a wake
+//! costs is measured at each of its own, and starts at [`WAKE_COST_NS`].
 //!
-//! That time is [`DEFER_NS_MIN`] at first. If as many peers sleep at the next deferral as before the wake that ended the last one, and
+//! A deferral lasts [`DEFER_NS_MIN`] at first. If as many peers sleep at the next deferral as before the wake that ended the last one, and
 //! [`DEFER_NS_MAX`] have not passed, whoever was woken has found tasks that wait for those of this worker, took their cache lines from
 //! one core to the other and back, and gained nothing: the time doubles, up to that. It starts afresh when a peer has stayed awake.
 //!
@@ -52,6 +52,8 @@ enum Pending {
     Deferral,
     /// The deferred wake is due at that time of the runtime's clock.
     Until(u64),
+    /// The same for what a turn of the driver made ready.
+    Batch(u64),
 }
 
 /// A wake: when it was, and how many slept before.
@@ -94,6 +96,11 @@ impl WakePolicy {
         self.poll_ns.set(smoothed(self.poll_ns.get(), sample));
     }
 
+    /// How long the tasks of a queue take, if their polls are as long as usual.
+    pub(crate) fn time_of(&self, queue: &LocalQueue<Notified>) -> Duration {
+        Duration::from_nanos(self.poll_ns.get().saturating_mul(queue.len() as u64))
+    }
+
     /// How many polls take about as long as `time`, if they take as long as usual, or `lately` nanoseconds if that is longer.
     pub(crate) fn polls_in(&self, time: Duration, lately: u64) -> u32 {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
@@ -122,9 +129,10 @@ impl WakePolicy {
             self.wake(floor, group);
         } else {
             let due = floor.clock.now() + DEFER_BATCH_NS;
-            let is_due_before = matches!(self.pending.get(), Pending::Until(before) if before <= due);
+            let is_due_before =
+                matches!(self.pending.get(), Pending::Until(at) | Pending::Batch(at) if at <= due);
             if !is_due_before {
-                self.pending.set(Pending::Until(due));
+                self.pending.set(Pending::Batch(due));
             }
         }
     }
@@ -155,10 +163,14 @@ impl WakePolicy {
     fn look_at_clock(&self, floor: &Floor, group: usize) {
         let now = floor.clock.now();
         match self.pending.get() {
-            Pending::Until(due) if now < due => {}
-            Pending::Until(_) => {
-                self.last_woken.set(Some(Woken { at: now, parked_before: floor.idle.parked() }));
+            Pending::Until(due) | Pending::Batch(due) if now < due => {}
+            Pending::Batch(_) => {
                 self.wake(floor, group);
+            }
+            Pending::Until(_) => {
+                let parked_before = floor.idle.parked();
+                let has_woken = self.wake(floor, group);
+                self.last_woken.set(has_woken.then_some(Woken { at: now, parked_before }));
             }
             _ => {
                 self.learn_whether_somebody_stayed(now, floor.idle.parked());
@@ -177,7 +189,7 @@ impl WakePolicy {
     }
 
     fn is_deferred(&self) -> bool {
-        matches!(self.pending.get(), Pending::Deferral | Pending::Until(_))
+        matches!(self.pending.get(), Pending::Deferral | Pending::Until(_) | Pending::Batch(_))
     }
 
     fn learn_whether_somebody_stayed(&self, now: u64, parked: usize) {
@@ -198,13 +210,15 @@ impl WakePolicy {
         self.poll_ns.get() > self.wake_ns.get() || polls.is_multiple_of(CLOCK_INTERVAL)
     }
 
-    /// Wakes somebody, and takes the time if anybody was woken.
-    fn wake(&self, floor: &Floor, group: usize) {
+    /// Wakes somebody, and takes the time if anybody was woken. Whether it was.
+    fn wake(&self, floor: &Floor, group: usize) -> bool {
         self.pending.set(Pending::Nothing);
         let start = floor.clock.now();
-        if floor.wake_one(group) {
+        let has_woken = floor.wake_one(group);
+        if has_woken {
             self.learn_wake_cost(floor.clock.now().saturating_sub(start));
         }
+        has_woken
     }
 
     fn learn_wake_cost(&self, sample: u64) {
@@ -346,7 +360,7 @@ mod tests {
             for before in [Pending::Nothing, Pending::Searcher, Pending::Deferral, Pending::Until(u64::MAX)] {
                 policy.pending.set(before);
                 policy.batch_pushed(&floor, 0, &queue);
-                let Pending::Until(due) = policy.pending.get() else { panic!("{:?}", policy.pending.get()) };
+                let Pending::Batch(due) = policy.pending.get() else { panic!("{:?}", policy.pending.get()) };
                 assert!(due <= floor.clock.now() + DEFER_BATCH_NS, "after {before:?}");
             }
             policy.pending.set(Pending::Until(1));

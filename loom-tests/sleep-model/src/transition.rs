@@ -60,10 +60,10 @@ transitions! {
     BATCH = "a batch goes into the queue", "crates/scheduler/src/worker.rs", "schedule", "return queue.push(task);";
     BATCH_PUSHED = "batch_pushed", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "len < 2 || !floor.idle.could_wake(group)";
     LONG_BATCH = "batch_pushed: a wake at once", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "self.wake(floor, group);";
-    DEFER_BATCH = "batch_pushed: the wake is deferred", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "self.pending.set(Pending::Until(due))";
+    DEFER_BATCH = "batch_pushed: the wake is deferred", "crates/scheduler/src/wake_policy.rs", "batch_pushed", "self.pending.set(Pending::Batch(due))";
     POLL_ENDS = "a poll ends", "crates/scheduler/src/worker.rs", "poll", "context::end_task();";
     NOT_DUE = "look_again: no wake is due", "crates/scheduler/src/wake_policy.rs", "look_at_pending", "Outlook::AllActive => self.pending.set(Pending::Nothing)";
-    DUE = "look_again: the wake is due", "crates/scheduler/src/wake_policy.rs", "look_at_clock", "Pending::Until(_) => {";
+    DUE = "look_again: the wake is due", "crates/scheduler/src/wake_policy.rs", "look_at_clock", "let has_woken = self.wake(floor, group);";
     ENTER_DRIVER = "enter_driver", "crates/protocol/src/parker.rs", "enter_driver", "self.step(EMPTY, DRIVER, Ordering::Relaxed)";
     LEAVE_DRIVER = "leave_driver", "crates/protocol/src/parker.rs", "leave_driver", "self.state.swap(EMPTY";
     EVENT = "turn: an event", "crates/scheduler/src/worker/events.rs", "turn", ".driver.turn(timeout, wakers)";

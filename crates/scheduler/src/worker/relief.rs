@@ -2,10 +2,13 @@
 //!
 //! A worker that runs out of tasks steals. A busy one, whose own queue the driver fills again and again, would not, and what waits behind
 //! one poll would wait for all of it, however many workers are awake. So each looks now and then at one other slot that is in a poll; if
-//! that is the same poll after [`PATIENCE`], it takes half of the queue, and the LIFO slot. The foreman does it for those who sleep, by a
+//! that is the same poll after [`PATIENCE`], it takes half of the queue, and the LIFO slot, unless they would wait for longer here. The foreman does it for those who sleep, by a
 //! wake.
 
 use super::{Worker, retry};
+use crate::slot::Slot;
+use shopfloor_protocol::sync::LocalQueue;
+use shopfloor_task::Notified;
 use std::time::Duration;
 
 /// How long a poll of another worker may take until its queue is relieved: as long as events wait for a busy worker.
@@ -36,13 +39,24 @@ impl Worker {
             && slot.polling.get() == watched.task
             && slot.polls.get() == watched.polls;
         if is_stalled {
-            self.seated(|_, queue| {
-                let oldest = retry(|| slot.stealer.steal_batch_and_pop(queue));
-                oldest.into_iter().chain(slot.lifo.take()).for_each(|task| queue.push(task));
-                self.policy.batch_pushed(&self.floor, self.group(), queue);
-            });
+            self.seated(|own, queue| self.take_from(slot, own, queue));
         }
         self.watched.set(self.next_watched(own, watched.slot, now));
+    }
+
+    fn take_from(&self, slot: &Slot, own: &Slot, queue: &LocalQueue<Notified>) {
+        if queue.len() > slot.stealer.len() && self.policy.time_of(queue) >= PATIENCE {
+            return;
+        }
+        let oldest = retry(|| slot.stealer.steal_batch_and_pop(queue));
+        let latest = slot.lifo.take();
+        if oldest.is_none() && latest.is_none() {
+            return;
+        }
+        // The one that has waited longest is the next.
+        let displaced = oldest.and_then(|task| own.lifo.put(task));
+        latest.into_iter().chain(displaced).for_each(|task| queue.push(task));
+        self.policy.batch_pushed(&self.floor, self.group(), queue);
     }
 
     /// The poll that goes on in the next slot after `last` that is in one, other than the own.
@@ -65,8 +79,7 @@ mod tests {
     use crate::floor::Floor;
     use crate::handle::Handle;
     use crate::worker::Seated;
-    use shopfloor_protocol::sync::LocalQueue;
-    use shopfloor_task::{Notified, Ran};
+    use shopfloor_task::{Id, Ran};
     use std::rc::Rc;
     use std::sync::Arc;
 
@@ -76,6 +89,8 @@ mod tests {
     struct Two {
         worker: Rc<Worker>,
         behind: LocalQueue<Notified>,
+        /// The oldest of those behind.
+        oldest: Id,
     }
 
     impl Two {
@@ -88,24 +103,31 @@ mod tests {
             };
             let seat = |slot: usize| floor.slots[slot].vacant.lock().take().expect("nobody sits there");
             let behind = seat(1);
-            (0..4).for_each(|_| behind.push(spawn()));
+            let first = spawn();
+            let oldest = first.id();
+            behind.push(first);
+            (0..3).for_each(|_| behind.push(spawn()));
             assert!(floor.slots[1].lifo.put(spawn()).is_none());
             floor.slots[1].polling.set(7);
             let worker = Worker::new(Arc::clone(&floor), Seated { slot: 0, queue: seat(0) });
-            Self { worker, behind }
+            Self { worker, behind, oldest }
         }
 
         fn taken(&self) -> usize {
-            self.worker.seated(|_, queue| queue.len()).expect("it has a slot")
+            let taken = |own: &Slot, queue: &LocalQueue<_>| queue.len() + usize::from(!own.lifo.is_empty());
+            self.worker.seated(taken).expect("it has a slot")
+        }
+
+        fn next(&self) -> Option<Notified> {
+            self.worker.seated(|own, queue| self.worker.take_own(own, queue)).flatten()
         }
     }
 
     impl Drop for Two {
         fn drop(&mut self) {
             let floor = &self.worker.floor;
-            let own = || self.worker.seated(|_, queue| queue.pop()).flatten();
-            while let Some(task) = own().or_else(|| self.behind.pop()).or_else(|| floor.slots[1].lifo.take())
-            {
+            let behind = || self.behind.pop().or_else(|| floor.slots[1].lifo.take());
+            while let Some(task) = self.next().or_else(behind) {
                 assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
             }
             // A roster keeps its floor until it is closed.
@@ -116,14 +138,33 @@ mod tests {
     #[test]
     fn half_of_what_waits_behind_the_same_poll_for_long_and_its_lifo_slot_are_taken() {
         let two = Two::new();
-        two.worker.relieve(PATIENCE_NS);
-        two.worker.relieve(2 * PATIENCE_NS - 1);
+        two.worker.look_around(PATIENCE_NS);
+        two.worker.look_around(2 * PATIENCE_NS - 1);
         assert_eq!((two.taken(), two.behind.len()), (0, 4), "it has just been seen");
-        two.worker.relieve(2 * PATIENCE_NS);
+        two.worker.look_around(2 * PATIENCE_NS);
         assert_eq!((two.taken(), two.behind.len()), (3, 2));
         assert!(two.worker.floor.slots[1].lifo.is_empty());
-        two.worker.relieve(3 * PATIENCE_NS);
+        let next = two.next().expect("three were taken");
+        assert_eq!(next.id(), two.oldest);
+        two.behind.push(next);
+        two.worker.look_around(3 * PATIENCE_NS);
         assert_eq!((two.taken(), two.behind.len()), (4, 1), "it still goes on");
+    }
+
+    #[test]
+    fn what_would_wait_for_longer_here_is_left_there() {
+        let two = Two::new();
+        let move_here = |_: &Slot, queue: &LocalQueue<_>| {
+            std::iter::from_fn(|| two.behind.pop()).for_each(|task| queue.push(task));
+        };
+        two.worker.seated(move_here).expect("it has a slot");
+        let lifo = &two.worker.floor.slots[1].lifo;
+        (0..100).for_each(|_| two.worker.policy.learn_poll_length(PATIENCE_NS));
+        (1..4).for_each(|time| two.worker.relieve(time * PATIENCE_NS));
+        assert!(!lifo.is_empty(), "four long polls would go before");
+        (0..100).for_each(|_| two.worker.policy.learn_poll_length(1_000));
+        two.worker.relieve(4 * PATIENCE_NS);
+        assert!(lifo.is_empty());
     }
 
     #[test]
