@@ -270,7 +270,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// Tries an operation until it does not say `WouldBlock`.
     ///
     /// # Errors
-    /// That of `op`; or as [`ready`](Self::ready).
+    /// That of `op`, `Interrupted` among them; or as [`ready`](Self::ready).
     ///
     /// # Cancel safety
     /// No result of `op` is lost: the future completes in the poll in which `op` does.

@@ -232,7 +232,8 @@ async fn watch_a_pipe(books: Arc<Books>) {
 async fn drain(reader: OwnedFd, books: &Books) -> io::Result<()> {
     let pipe = AsyncFd::new(reader)?;
     while books.piped.get() < PIPED {
-        let read = |pipe: &OwnedFd| Ok(rustix::io::read(pipe, &mut [0; 1])?);
+        // An interrupted call of the user's is the user's to repeat.
+        let read = |pipe: &OwnedFd| Ok(rustix::io::retry_on_intr(|| rustix::io::read(pipe, &mut [0; 1]))?);
         pipe.async_io(Interest::READABLE, read).await?;
         books.piped.add(1);
     }
