@@ -78,8 +78,7 @@ impl Driver {
     /// batch says, and appends the wakers of all whom it concerns. Returns the number of events of sources.
     ///
     /// It may return early, with no event and no waker: an interrupt, a signal, a wait that the kernel ended together with
-    /// another timer. It runs no user code: the caller
-    /// wakes, once it has given back whatever right it holds to call this.
+    /// another timer. It runs no user code: the caller wakes, once it has given back whatever right it holds to call this.
     ///
     /// One thread at a time: while another is in its turn, this returns 0 at once.
     ///

@@ -313,3 +313,46 @@ impl Host for Floor {
         contain(what, || std::panic::resume_unwind(payload));
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::Floor;
+    use crate::config::{Config, Flavor};
+    use crate::driver::Driver;
+    use crate::driver::testing::NoDriver;
+    use crate::handle::Handle;
+    use shopfloor_task::{Notified, Ran};
+    use std::sync::Arc;
+
+    /// The floor of a runtime without threads.
+    pub(crate) fn floor(workers: usize, groups: usize) -> Arc<Floor> {
+        let driver = |_| Arc::new(NoDriver) as Arc<dyn Driver>;
+        Floor::new(Config::new(Flavor::MultiThread, workers), (0..groups).map(driver).collect())
+    }
+
+    /// Spawns a task from outside, whose handle is dropped.
+    pub(crate) fn spawn(floor: &Arc<Floor>) {
+        drop(Handle { floor: Arc::clone(floor) }.spawn(async {}));
+    }
+
+    /// Takes what was spawned from outside.
+    pub(crate) fn take(floor: &Floor) -> Notified {
+        floor.injector.steal().success().expect("no worker has taken it")
+    }
+
+    /// A task that is in no queue.
+    pub(crate) fn spawned(floor: &Arc<Floor>) -> Notified {
+        spawn(floor);
+        take(floor)
+    }
+
+    /// Runs a task to its end, which is that of its first poll.
+    pub(crate) fn run(task: Notified) {
+        assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
+    }
+
+    /// A roster keeps its floor until it is closed.
+    pub(crate) fn close(floor: &Floor) {
+        floor.rosters().for_each(|roster| drop(roster.close()));
+    }
+}

@@ -1,10 +1,10 @@
 //! The foreman: one thread per runtime that sees to it that a poll which does not end silences nobody.
 //!
-//! It needs no cooperation. While any worker is out of park it looks every [`TICK`] at one counter per slot. A slot whose poll is the same
-//! as at the last look is *stalled*. Then:
+//! It needs no cooperation. While any worker is out of park it looks every [`TICK`] at one counter per slot. A slot in which the same poll
+//! goes on for a tick is *stalled*. Then:
 //! - if there is a task in a queue or LIFO slot and a worker is parked, it wakes one, which finds the task by stealing; and
 //!   if a deadline of a group of workers has passed, or nobody is in its driver, one of that group;
-//! - at the second tick the slot counts as stuck; with nobody of its group parked and fewer slots of it than wanted making
+//! - after two ticks the slot counts as stuck; with nobody of its group parked and fewer slots of it than wanted making
 //!   progress (also because a thread could not be started before) a stand-in is started;
 //! - after [`REPORT_AFTER`] it says once which task it is, where it was spawned, and on which worker.
 //!
@@ -24,7 +24,7 @@ use crate::crew;
 use crate::driver_group::DriverGroup;
 use crate::floor::Floor;
 use crate::os::{Instant, thread};
-use crate::slot::USER_CODE;
+use crate::slot::{CurrentPoll, USER_CODE};
 use shopfloor_protocol::cells::Counter;
 use shopfloor_protocol::flag::Flag;
 use shopfloor_protocol::foreman_sleep::ForemanSleep;
@@ -39,7 +39,7 @@ use std::time::Duration;
 
 /// Between two looks: a poll that does not end is stalled within 4 ms, and stuck within 6.
 pub(crate) const TICK: Duration = Duration::from_millis(2);
-/// The same in calm times: a poll that does not end is stalled within 20 ms, and stuck one [`TICK`] later. The system monitor of Go's
+/// The same in calm times: a poll that does not end is stalled, and stuck, within 20 ms. The system monitor of Go's
 /// runtime waits for as long when it has nothing to do.
 const CALM_TICK: Duration = Duration::from_millis(10);
 /// So many looks in a row make times calm: a quarter of a second.
@@ -70,11 +70,18 @@ pub(crate) struct Foreman {
 /// What the foreman remembers of a slot from tick to tick.
 #[derive(Clone, Copy, Default)]
 struct Watched {
-    polls: u64,
-    task: u64,
-    ticks: u32,
-    since: Option<Instant>,
+    /// With the time when it was seen first.
+    poll: Option<(CurrentPoll, Instant)>,
     reported: bool,
+}
+
+/// The same of a group.
+#[derive(Clone, Copy, Default)]
+struct WatchedGroup {
+    /// Its slots with a poll that does not end.
+    stuck: usize,
+    /// It needed a stand-in and got none.
+    is_short: bool,
 }
 
 /// How long it waits for its next look.
@@ -91,15 +98,6 @@ impl Pace {
     fn looked(&mut self, is_calm: bool) {
         self.calm_looks = if is_calm { self.calm_looks.saturating_add(1) } else { 0 };
     }
-}
-
-/// The same of a group.
-#[derive(Clone, Copy, Default)]
-struct WatchedGroup {
-    /// Its slots with a poll that does not end.
-    stuck: usize,
-    /// It needed a stand-in and got none.
-    is_short: bool,
 }
 
 impl Foreman {
@@ -158,7 +156,7 @@ pub(crate) fn run(floor: &Arc<Floor>) {
             foreman.parker.park_timeout(pace.next());
         }
         quiet_ticks = if all_parked(floor) { quiet_ticks + 1 } else { 0 };
-        let is_calm = look(floor, &mut watched, &mut groups);
+        let is_calm = look(floor, &mut watched, &mut groups, Instant::now());
         pace.looked(quiet_ticks == 0 && is_calm);
         report_orphans(floor, &mut orphans_seen);
     }
@@ -177,21 +175,28 @@ fn all_parked(floor: &Floor) -> bool {
 }
 
 /// Whether all is calm, but for the question whether anybody is out of park.
-fn look(floor: &Arc<Floor>, watched: &mut [Watched], groups: &mut [WatchedGroup]) -> bool {
+fn look(floor: &Arc<Floor>, watched: &mut [Watched], groups: &mut [WatchedGroup], now: Instant) -> bool {
     let mut stalled = false;
     groups.iter_mut().for_each(|seen| seen.stuck = 0);
     for (slot, seen) in watched.iter_mut().enumerate() {
-        let (polls, task) = (floor.slots[slot].polls.get(), floor.slots[slot].polling.get());
-        if task == 0 || task != seen.task || polls != seen.polls {
-            *seen = Watched { polls, task, since: Some(Instant::now()), ..Watched::default() };
+        let Some(poll) = floor.slots[slot].current_poll() else {
+            *seen = Watched::default();
             continue;
-        }
-        seen.ticks += 1;
-        stalled = true;
-        groups[floor.slots[slot].group].stuck += usize::from(seen.ticks > 1);
-        if !seen.reported && seen.since.is_some_and(|since| since.elapsed() >= REPORT_AFTER) {
+        };
+        let since = match seen.poll {
+            Some((before, since)) if before == poll => since,
+            _ => {
+                *seen = Watched { poll: Some((poll, now)), reported: false };
+                continue;
+            }
+        };
+        // Not by the number of looks: one follows at once if whoever woke the foreman was late.
+        let seen_for = now.saturating_duration_since(since);
+        stalled |= seen_for >= TICK;
+        groups[floor.slots[slot].group].stuck += usize::from(seen_for >= 2 * TICK);
+        if !seen.reported && seen_for >= REPORT_AFTER {
             seen.reported = true;
-            report_stall(floor, slot, seen);
+            report_stall(floor, slot, poll.task, seen_for);
         }
     }
     if stalled && is_work_waiting(floor) {
@@ -255,18 +260,17 @@ fn start_stand_in(floor: &Arc<Floor>, group: usize, was_missing: bool) -> bool {
     false
 }
 
-fn report_stall(floor: &Floor, slot: usize, seen: &Watched) {
+fn report_stall(floor: &Floor, slot: usize, id: u64, running_for: Duration) {
     floor.foreman.stalls.add(1);
-    if seen.task == USER_CODE {
+    if id == USER_CODE {
         return;
     }
     // Where it was spawned is looked for under the lock of a list that may be long.
-    let find = || floor.rosters().find_map(|roster| roster.lock().list.find(seen.task));
+    let find = || floor.rosters().find_map(|roster| roster.lock().list.find(id));
     let task = if are_warnings_heard() { find() } else { None };
-    let running_for = seen.since.map(|since| since.elapsed());
     contain("a tracing subscriber", || {
         tracing::warn!(
-            task = Id::from_u64(seen.task).map(tracing::field::display),
+            task = Id::from_u64(id).map(tracing::field::display),
             spawned_at = task.map(|task| tracing::field::display(task.location())),
             worker = slot,
             ?running_for,
@@ -302,10 +306,7 @@ fn report_orphans(floor: &Floor, seen: &mut u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::driver::testing::NoDriver;
-    use crate::handle::Handle;
-    use shopfloor_task::Ran;
+    use crate::floor::testing::{close, floor, run, spawn, take};
     use std::cell::Cell;
 
     #[test]
@@ -324,52 +325,78 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_poll_that_two_looks_see_and_a_task_that_waits_beside_a_sleeper_are_not_calm() {
-        let floor = Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver)]);
-        // Nobody is missing, so the looks start no threads.
-        while floor.groups[0].seats.take_if_short().is_some() {}
-        let mut watched = vec![Watched::default(); floor.slots.len()];
-        let mut groups = vec![WatchedGroup::default(); 1];
-        let mut is_calm = || look(&floor, &mut watched, &mut groups);
-        assert!(is_calm());
-        floor.slots[0].polling.set(7);
-        assert!(is_calm(), "it has just begun");
-        assert!(!is_calm());
-        floor.slots[0].polls.bump();
-        assert!(is_calm(), "another poll of the task");
-        floor.slots[0].polling.set(0);
-        drop(Handle { floor: Arc::clone(&floor) }.spawn(async {}));
-        assert!(is_calm(), "nobody sleeps");
-        assert!(!floor.idle.park(1, false, || false, || assert!(!is_calm())));
-        let task = floor.injector.steal().success().expect("no worker has taken it");
-        assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
-        assert!(!floor.idle.park(1, false, || false, || assert!(is_calm())));
-        assert_eq!(floor.foreman.stand_ins.get(), 0);
-        close(&floor);
+    /// What the foreman remembers, on a floor of two workers who are there.
+    struct Looks {
+        floor: Arc<Floor>,
+        watched: Vec<Watched>,
+        groups: Vec<WatchedGroup>,
+        now: Instant,
     }
 
-    /// A roster keeps its floor until it is closed.
-    fn close(floor: &Floor) {
-        floor.rosters().for_each(|roster| drop(roster.close()));
+    impl Looks {
+        fn new() -> Self {
+            let floor = floor(2, 1);
+            // Nobody is missing, so the looks start no threads.
+            while floor.groups[0].seats.take_if_short().is_some() {}
+            let watched = vec![Watched::default(); floor.slots.len()];
+            Self { floor, watched, groups: vec![WatchedGroup::default()], now: Instant::now() }
+        }
+
+        fn is_calm(&mut self) -> bool {
+            look(&self.floor, &mut self.watched, &mut self.groups, self.now)
+        }
+    }
+
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            assert_eq!(self.floor.foreman.stand_ins.get(), 0);
+            close(&self.floor);
+        }
+    }
+
+    #[test]
+    fn a_poll_is_stalled_after_a_tick_and_stuck_after_two_however_often_it_is_looked_at() {
+        let mut looks = Looks::new();
+        assert!(looks.is_calm());
+        looks.floor.slots[0].polling.set(7);
+        (0..3).for_each(|_| assert!(looks.is_calm(), "it has just begun"));
+        looks.now += TICK;
+        assert!(!looks.is_calm());
+        assert_eq!(looks.groups[0].stuck, 0);
+        looks.now += TICK;
+        // With nobody parked it would start a stand-in.
+        let floor = Arc::clone(&looks.floor);
+        assert!(floor.idle.park(1, false, || false, || assert!(!looks.is_calm())), "it wakes who sleeps");
+        assert_eq!(looks.groups[0].stuck, 1);
+        looks.floor.slots[0].polls.bump();
+        assert!(looks.is_calm(), "another poll of the task");
+    }
+
+    #[test]
+    fn a_task_that_waits_beside_a_worker_that_sleeps_is_not_calm() {
+        let mut looks = Looks::new();
+        let floor = Arc::clone(&looks.floor);
+        spawn(&floor);
+        assert!(looks.is_calm(), "nobody sleeps");
+        assert!(!floor.idle.park(1, false, || false, || assert!(!looks.is_calm())));
+        run(take(&floor));
+        assert!(!floor.idle.park(1, false, || false, || assert!(looks.is_calm())));
     }
 
     #[test]
     fn who_wakes_a_worker_wakes_the_sleeping_foreman_before_that_one_has_run() {
-        let floor = Floor::new(Config::new(Flavor::MultiThread, 1), vec![Arc::new(NoDriver)]);
-        let handle = Handle { floor: Arc::clone(&floor) };
+        let floor = floor(1, 1);
         let is_awake = Cell::new(false);
         let wake_both = || {
-            let spawn = || {
-                drop(handle.spawn(async {}));
+            let push = || {
+                spawn(&floor);
                 is_awake.set(floor.foreman.parker.take_token());
             };
-            floor.foreman.sleep.sleep(|| all_parked(&floor), spawn);
+            floor.foreman.sleep.sleep(|| all_parked(&floor), push);
         };
         assert!(floor.idle.park(0, false, || false, wake_both), "a spawn wakes the worker");
         assert!(is_awake.get());
-        let task = floor.injector.steal().success().expect("no worker has taken it");
-        assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
+        run(take(&floor));
         close(&floor);
     }
 }

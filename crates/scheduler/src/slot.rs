@@ -33,7 +33,22 @@ pub(crate) struct Slot {
     pub(crate) vacant: Mutex<Option<LocalQueue<Notified>>>,
 }
 
+/// What goes on in a slot: two looks that see the same have seen no end of it in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CurrentPoll {
+    /// The id of the task, or [`USER_CODE`].
+    pub(crate) task: u64,
+    /// Polls that have ended before.
+    polls: u64,
+}
+
 impl Slot {
+    /// Any thread. The poll, or other code of the user's, that goes on here.
+    pub(crate) fn current_poll(&self) -> Option<CurrentPoll> {
+        let task = self.polling.get();
+        (task != 0).then(|| CurrentPoll { task, polls: self.polls.get() })
+    }
+
     pub(crate) fn new(group: usize) -> Self {
         let queue = LocalQueue::new_fifo();
         Self {

@@ -231,67 +231,55 @@ impl WakePolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Flavor};
-    use crate::driver::testing::NoDriver;
-    use crate::handle::Handle;
-    use shopfloor_task::Ran;
+    use crate::floor::testing::{close, floor, run, spawn, spawned, take};
     use std::sync::Arc;
 
-    /// A roster keeps its floor until it is closed.
-    fn close(floor: &Floor) {
-        floor.rosters().for_each(|roster| drop(roster.close()));
+    fn queue_of(tasks: usize, floor: &Arc<Floor>) -> LocalQueue<Notified> {
+        let queue = LocalQueue::new_fifo();
+        (0..tasks).for_each(|_| queue.push(spawned(floor)));
+        queue
+    }
+
+    fn finish(queue: &LocalQueue<Notified>, floor: &Floor) {
+        std::iter::from_fn(|| queue.pop()).for_each(run);
+        close(floor);
     }
 
     #[test]
     fn a_push_that_relied_on_a_searcher_wakes_it_at_the_next_end_of_a_poll_if_it_missed_the_task() {
-        let floor = Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver)]);
-        drop(Handle { floor: Arc::clone(&floor) }.spawn(async {}));
-        let queue = LocalQueue::new_fifo();
-        queue.push(floor.injector.steal().success().expect("no worker has taken it"));
+        let floor = floor(2, 1);
+        let queue = queue_of(1, &floor);
         let policy = WakePolicy::new();
         assert!(floor.idle.start_searching(0, 2));
         policy.pushed(&floor, 0, &queue);
         // It has looked at this queue before, finds nothing and parks.
         let woken = floor.idle.park(1, true, || false, || policy.look_again(&floor, 0, &queue));
         assert!(woken && floor.slots[1].parker.take_token());
-        let ran = queue.pop().expect("nobody has taken it").run(|| {}, |_| false);
-        assert!(matches!(ran, Ran::Done(None)), "its handle was dropped");
-        close(&floor);
+        finish(&queue, &floor);
     }
 
     #[test]
     fn a_batch_is_left_to_one_worker_while_one_peer_sleeps_and_shared_while_more_do() {
-        let floor = Floor::new(Config::new(Flavor::MultiThread, 3), vec![Arc::new(NoDriver)]);
-        let handle = Handle { floor: Arc::clone(&floor) };
-        let queue = LocalQueue::new_fifo();
-        for _ in 0..2 {
-            drop(handle.spawn(async {}));
-            queue.push(floor.injector.steal().success().expect("no worker has taken it"));
-        }
+        let floor = floor(3, 1);
+        let queue = queue_of(2, &floor);
         let pushed = || WakePolicy::new().batch_pushed(&floor, 0, &queue);
         let asleep = |slot, meanwhile: &dyn Fn()| floor.idle.park(slot, false, || false, meanwhile);
         assert!(!asleep(1, &pushed));
         let second = std::cell::Cell::new(false);
         let first = asleep(1, &|| second.set(asleep(2, &pushed)));
         assert!(first ^ second.get(), "one of the two is woken");
-        while let Some(task) = queue.pop() {
-            assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
-        }
-        close(&floor);
+        finish(&queue, &floor);
     }
 
     #[test]
     fn a_push_from_outside_wakes_the_one_group_that_sleeps_whichever_is_asked_first() {
-        let floor =
-            Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver), Arc::new(NoDriver)]);
-        let handle = Handle { floor: Arc::clone(&floor) };
+        let floor = floor(2, 2);
         for _ in 0..2 {
             // Nobody of group 0 parks or searches.
-            assert!(floor.idle.park(1, false, || false, || drop(handle.spawn(async {}))), "nobody wakes it");
+            assert!(floor.idle.park(1, false, || false, || spawn(&floor)), "nobody wakes it");
             floor.stop_searching(1);
             assert!(floor.slots[1].parker.take_token());
-            let task = floor.injector.steal().success().expect("no worker has taken it");
-            assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
+            run(take(&floor));
         }
         close(&floor);
     }
@@ -316,10 +304,8 @@ mod tests {
 
     #[test]
     fn a_wake_is_deferred_from_the_fourth_poll_on_for_the_time_that_was_learned_and_then_made() {
-        let floor = Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver)]);
-        drop(Handle { floor: Arc::clone(&floor) }.spawn(async {}));
-        let queue = LocalQueue::new_fifo();
-        queue.push(floor.injector.steal().success().expect("no worker has taken it"));
+        let floor = floor(2, 1);
+        let queue = queue_of(1, &floor);
         let policy = WakePolicy::new();
         policy.poll_ns.set(1);
         let poll_ends = || policy.look_again(&floor, 0, &queue);
@@ -341,20 +327,13 @@ mod tests {
         assert!(floor.idle.park(1, false, || false, made));
         assert_eq!(policy.last_woken.get().map(|woken| woken.parked_before), Some(1));
         assert_eq!(policy.pending.get(), Pending::Nothing);
-        let ran = queue.pop().expect("nobody has taken it").run(|| {}, |_| false);
-        assert!(matches!(ran, Ran::Done(None)), "its handle was dropped");
-        close(&floor);
+        finish(&queue, &floor);
     }
 
     #[test]
     fn a_batch_is_not_kept_for_longer_because_a_wake_was_deferred_before() {
-        let floor = Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver)]);
-        let handle = Handle { floor: Arc::clone(&floor) };
-        let queue = LocalQueue::new_fifo();
-        for _ in 0..2 {
-            drop(handle.spawn(async {}));
-            queue.push(floor.injector.steal().success().expect("no worker has taken it"));
-        }
+        let floor = floor(2, 1);
+        let queue = queue_of(2, &floor);
         let policy = WakePolicy::new();
         let batches = || {
             for before in [Pending::Nothing, Pending::Searcher, Pending::Deferral, Pending::Until(u64::MAX)] {
@@ -368,10 +347,7 @@ mod tests {
             assert_eq!(policy.pending.get(), Pending::Until(1));
         };
         assert!(!floor.idle.park(1, false, || false, batches));
-        while let Some(task) = queue.pop() {
-            assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
-        }
-        close(&floor);
+        finish(&queue, &floor);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::handle::Handle;
 use crate::slot::{Slot, USER_CODE};
 use crate::spin_policy::SpinPolicy;
 use crate::wake_policy::WakePolicy;
-use relief::WatchedPoll;
+use relief::WatchedSlot;
 use shopfloor_protocol::shutdown::RuntimePhase;
 use shopfloor_protocol::sync::{LocalQueue, Steal};
 use shopfloor_task::{Id, Notified, Ran};
@@ -62,8 +62,8 @@ pub(crate) struct Worker {
     batching: Cell<bool>,
     /// The driver's and the wheels' output, reused.
     wakers: Cell<Vec<Waker>>,
-    /// The poll of another worker that it watches.
-    watched: Cell<WatchedPoll>,
+    /// The other worker whose poll it watches.
+    watched: Cell<WatchedSlot>,
     /// Of the last turn of the driver, until it is reported.
     driver_error: Cell<Option<io::Error>>,
     /// State of the generator that picks the first victim.
@@ -111,7 +111,7 @@ impl Worker {
             joining: Cell::new(false),
             batching: Cell::new(false),
             wakers: Cell::new(Vec::new()),
-            watched: Cell::new(WatchedPoll::default()),
+            watched: Cell::new(WatchedSlot::default()),
             driver_error: Cell::new(None),
             random,
         })

@@ -1,12 +1,12 @@
 //! What waits behind a poll that takes long, or a thread that is off its core, is taken by a worker that is busy itself.
 //!
-//! A worker that runs out of tasks steals. A busy one, whose own queue the driver fills again and again, would not, and what waits behind
-//! one poll would wait for all of it, however many workers are awake. So each looks now and then at one other slot that is in a poll; if
-//! that is the same poll after [`PATIENCE`], it takes half of the queue, and the LIFO slot, unless they would wait for longer here. The foreman does it for those who sleep, by a
-//! wake.
+//! A worker that runs out of tasks steals. A busy one, whose own queue the driver fills again and again, would not, and what waits
+//! behind one poll would wait for all of it, however many workers are awake. So each looks now and then at one other slot that is in a
+//! poll; if that is the same poll after [`PATIENCE`], it takes half of the queue, and the LIFO slot, unless they would wait for longer
+//! here. The foreman does it for those who sleep, by a wake.
 
 use super::{Worker, retry};
-use crate::slot::Slot;
+use crate::slot::{CurrentPoll, Slot};
 use shopfloor_protocol::sync::LocalQueue;
 use shopfloor_task::Notified;
 use std::time::Duration;
@@ -14,34 +14,27 @@ use std::time::Duration;
 /// How long a poll of another worker may take until its queue is relieved: as long as events wait for a busy worker.
 const PATIENCE: Duration = Duration::from_micros(400);
 
-/// A poll of another slot.
+/// The slot that a worker watches.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct WatchedPoll {
-    slot: usize,
-    /// The number of polls that have ended there, and the task.
-    polls: u64,
-    task: u64,
-    /// When it was seen first, on the runtime's clock.
+pub(super) struct WatchedSlot {
+    index: usize,
+    poll: Option<CurrentPoll>,
+    /// When the poll was seen first, on the runtime's clock.
     since: u64,
 }
 
 impl Worker {
-    /// Called at each look around.
+    /// Called at each look around, outside of polls.
     pub(super) fn relieve(&self, now: u64) {
         let watched = self.watched.get();
-        if now.saturating_sub(watched.since) < PATIENCE.as_nanos() as u64 {
+        if Duration::from_nanos(now.saturating_sub(watched.since)) < PATIENCE {
             return;
         }
-        let Some(own) = self.slot() else { return };
-        let Some(slot) = self.floor.slots.get(watched.slot) else { return };
-        let is_stalled = watched.task != 0
-            && watched.slot != own
-            && slot.polling.get() == watched.task
-            && slot.polls.get() == watched.polls;
-        if is_stalled {
+        let slot = &self.floor.slots[watched.index];
+        if watched.poll.is_some() && slot.current_poll() == watched.poll {
             self.seated(|own, queue| self.take_from(slot, own, queue));
         }
-        self.watched.set(self.next_watched(own, watched.slot, now));
+        self.watched.set(self.next_watched(watched.index, now));
     }
 
     fn take_from(&self, slot: &Slot, own: &Slot, queue: &LocalQueue<Notified>) {
@@ -59,27 +52,22 @@ impl Worker {
         self.policy.batch_pushed(&self.floor, self.group(), queue);
     }
 
-    /// The poll that goes on in the next slot after `last` that is in one, other than the own.
-    fn next_watched(&self, own: usize, last: usize, now: u64) -> WatchedPoll {
+    /// The next slot after `last` that is in a poll, which the own is not.
+    fn next_watched(&self, last: usize, now: u64) -> WatchedSlot {
         let slots = &self.floor.slots;
-        let around = (last + 1..slots.len()).chain(0..=last);
-        let in_poll = around.filter(|&slot| slot != own).find_map(|slot| {
-            let task = slots[slot].polling.get();
-            (task != 0).then(|| WatchedPoll { slot, polls: slots[slot].polls.get(), task, since: now })
-        });
-        in_poll.unwrap_or(WatchedPoll { since: now, ..WatchedPoll::default() })
+        let mut around = (last + 1..slots.len()).chain(0..=last);
+        let in_poll = around.find_map(|index| Some((index, slots[index].current_poll()?)));
+        let (index, poll) = in_poll.map_or((last, None), |(index, poll)| (index, Some(poll)));
+        WatchedSlot { index, poll, since: now }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Flavor};
-    use crate::driver::testing::NoDriver;
-    use crate::floor::Floor;
-    use crate::handle::Handle;
+    use crate::floor::testing::{close, floor, run, spawned};
     use crate::worker::Seated;
-    use shopfloor_task::{Id, Ran};
+    use shopfloor_task::Id;
     use std::rc::Rc;
     use std::sync::Arc;
 
@@ -95,19 +83,14 @@ mod tests {
 
     impl Two {
         fn new() -> Self {
-            let floor = Floor::new(Config::new(Flavor::MultiThread, 2), vec![Arc::new(NoDriver)]);
-            let handle = Handle { floor: Arc::clone(&floor) };
-            let spawn = || {
-                drop(handle.spawn(async {}));
-                floor.injector.steal().success().expect("no worker has taken it")
-            };
+            let floor = floor(2, 1);
             let seat = |slot: usize| floor.slots[slot].vacant.lock().take().expect("nobody sits there");
             let behind = seat(1);
-            let first = spawn();
+            let first = spawned(&floor);
             let oldest = first.id();
             behind.push(first);
-            (0..3).for_each(|_| behind.push(spawn()));
-            assert!(floor.slots[1].lifo.put(spawn()).is_none());
+            (0..3).for_each(|_| behind.push(spawned(&floor)));
+            assert!(floor.slots[1].lifo.put(spawned(&floor)).is_none());
             floor.slots[1].polling.set(7);
             let worker = Worker::new(Arc::clone(&floor), Seated { slot: 0, queue: seat(0) });
             Self { worker, behind, oldest }
@@ -127,11 +110,8 @@ mod tests {
         fn drop(&mut self) {
             let floor = &self.worker.floor;
             let behind = || self.behind.pop().or_else(|| floor.slots[1].lifo.take());
-            while let Some(task) = self.next().or_else(behind) {
-                assert!(matches!(task.run(|| {}, |_| false), Ran::Done(None)), "its handle was dropped");
-            }
-            // A roster keeps its floor until it is closed.
-            floor.rosters().for_each(|roster| drop(roster.close()));
+            std::iter::from_fn(|| self.next().or_else(behind)).for_each(run);
+            close(floor);
         }
     }
 
@@ -178,16 +158,6 @@ mod tests {
             change();
             two.worker.relieve(time * PATIENCE_NS);
         }
-        assert_eq!((two.taken(), two.behind.len()), (0, 4));
-    }
-
-    #[test]
-    fn nobody_relieves_the_own_slot() {
-        let two = Two::new();
-        let slots = &two.worker.floor.slots;
-        slots[1].polling.set(0);
-        slots[0].polling.set(7);
-        (1..5).for_each(|time| two.worker.relieve(time * PATIENCE_NS));
         assert_eq!((two.taken(), two.behind.len()), (0, 4));
     }
 }
