@@ -4,9 +4,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use super::Setup;
 use super::random::Random;
-use super::rules::{
-    CALM_AFTER, CALM_TICK, LIFO_STREAK_MAX, Looks, Outlook, Rules, Spinning, TICK, TURN_MAX, Waking,
-};
+use super::rules::{CALM_AFTER, CALM_TICK, LIFO_STREAK_MAX, Looks, Outlook, Rules, Spinning, TICK, Waking};
 use super::tally::{Outcome, Tally};
 
 /// A task that is ready.
@@ -302,8 +300,9 @@ impl Floor {
     /// The holder of its driver takes the events that have come.
     fn turn(&mut self, worker: usize) {
         let costs = self.setup.costs;
-        let pending = &self.groups[self.workers[worker].group].pending;
-        let events = pending.len().min(TURN_MAX);
+        let Group { workers, pending, .. } = &self.groups[self.workers[worker].group];
+        let events =
+            pending.len().min(self.setup.rules.events_max(*workers, self.workers[worker].queue.len()));
         if let Some(&oldest) = pending.front() {
             self.tally.seen(self.now, oldest, self.idle_since);
         }

@@ -10,6 +10,7 @@ use shopfloor_protocol::registration::SourceState;
 use shopfloor_protocol::registry::{InsertError, Registry, Token};
 use shopfloor_protocol::sync::{Arc, Mutex};
 use std::io;
+use std::num::NonZeroUsize;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -77,6 +78,9 @@ impl Driver {
     /// One turn: waits for events for at most `timeout` (`None`: for ever; zero: looks), records what the whole
     /// batch says, and appends the wakers of all whom it concerns. Returns the number of events of sources.
     ///
+    /// It takes `events_max` events at most (zero counts as one), and 1024 whatever is asked for. The others stay with the kernel,
+    /// in their order where it has one, and are the next turn's.
+    ///
     /// It may return early, with no event and no waker: an interrupt, a signal, a wait that the kernel ended together with
     /// another timer. It runs no user code: the caller wakes, once it has given back whatever right it holds to call this.
     ///
@@ -84,9 +88,15 @@ impl Driver {
     ///
     /// # Errors
     /// What the operating system refuses. Events are not lost by it.
-    pub fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> io::Result<usize> {
+    pub fn turn(
+        &self,
+        timeout: Option<Duration>,
+        events_max: usize,
+        wakers: &mut Vec<Waker>,
+    ) -> io::Result<usize> {
+        let at_most = NonZeroUsize::new(events_max.min(EVENTS_PER_WAIT_MAX)).unwrap_or(NonZeroUsize::MIN);
         let Some(mut events) = self.events.lock().take() else { return Ok(0) };
-        let result = self.selector.wait(timeout, &mut events);
+        let result = self.selector.wait(timeout, at_most, &mut events);
         self.interrupt.acknowledge();
         let count = events.len();
         if count > 0 {

@@ -9,6 +9,7 @@ use shopfloor_protocol::sync::{Arc, Mutex};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::num::NonZeroUsize;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -55,7 +56,7 @@ impl Selector for Script {
         true
     }
 
-    fn wait(&self, _: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+    fn wait(&self, _: Option<Duration>, _: NonZeroUsize, events: &mut Vec<Event>) -> io::Result<()> {
         let blocking = self.0.lock().blocking.take();
         if let Some((entered, leave)) = blocking {
             entered.send(()).expect("the test listens");
@@ -155,7 +156,7 @@ fn a_failed_registration_leaves_no_token_behind() {
     let (source, _peer) = source(&driver);
     assert!(poll_read(&source, Waker::noop()).is_ready());
     script.report(0, Ready::READABLE);
-    driver.turn(None, &mut Vec::new()).unwrap();
+    driver.turn(None, usize::MAX, &mut Vec::new()).unwrap();
     assert!(poll_read(&source, Waker::noop()).is_pending());
     let added = script.0.lock().added.clone();
     assert_ne!(added[0], added[1], "the generation of the slot has moved on");
@@ -176,10 +177,10 @@ fn a_late_event_does_not_reach_the_source_that_has_the_slot_now() {
     assert!(poll_read(&new, Waker::noop()).is_pending());
     script.report(0, Ready::READABLE | Ready::READ_CLOSED);
     let mut wakers = Vec::new();
-    assert_eq!(driver.turn(None, &mut wakers).unwrap(), 1);
+    assert_eq!(driver.turn(None, usize::MAX, &mut wakers).unwrap(), 1);
     assert!(wakers.is_empty(), "the old source is gone");
     script.report(1, Ready::READABLE);
-    driver.turn(None, &mut wakers).unwrap();
+    driver.turn(None, usize::MAX, &mut wakers).unwrap();
     assert_eq!(wakers.len(), 1);
 }
 
@@ -190,15 +191,15 @@ fn a_second_turn_at_the_same_time_returns_at_once() {
     let ((entered, has_entered), (leave, may_leave)) = (mpsc::channel(), mpsc::channel());
     script.0.lock().blocking = Some((entered, may_leave));
     std::thread::scope(|scope| {
-        let first = scope.spawn(|| driver.turn(None, &mut Vec::new()));
+        let first = scope.spawn(|| driver.turn(None, usize::MAX, &mut Vec::new()));
         has_entered.recv().unwrap();
         script.0.lock().waits.push_back(Err(io::Error::other("only one may wait")));
-        assert_eq!(driver.turn(None, &mut Vec::new()).unwrap(), 0, "the selector is not asked");
+        assert_eq!(driver.turn(None, usize::MAX, &mut Vec::new()).unwrap(), 0, "the selector is not asked");
         script.0.lock().waits.clear();
         leave.send(()).unwrap();
         first.join().unwrap().unwrap();
     });
-    driver.turn(None, &mut Vec::new()).expect("the turn was given back");
+    driver.turn(None, usize::MAX, &mut Vec::new()).expect("the turn was given back");
 }
 
 #[test]
@@ -209,10 +210,10 @@ fn a_failed_wait_is_reported_and_the_next_turn_goes_on() {
     assert!(poll_read(&source, Waker::noop()).is_pending());
     script.0.lock().waits.push_back(Err(io::ErrorKind::OutOfMemory.into()));
     script.report(0, Ready::READABLE);
-    let error = driver.turn(None, &mut Vec::new()).unwrap_err();
+    let error = driver.turn(None, usize::MAX, &mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
     let mut wakers = Vec::new();
-    assert_eq!(driver.turn(None, &mut wakers).unwrap(), 1);
+    assert_eq!(driver.turn(None, usize::MAX, &mut wakers).unwrap(), 1);
     assert_eq!(wakers.len(), 1);
 }
 
@@ -222,7 +223,7 @@ fn a_pending_interrupt_costs_no_second_signal() {
     let driver = script.driver();
     (0..5).for_each(|_| driver.interrupt());
     assert_eq!(script.0.lock().signals, 1);
-    driver.turn(None, &mut Vec::new()).unwrap();
+    driver.turn(None, usize::MAX, &mut Vec::new()).unwrap();
     driver.interrupt();
     assert_eq!(script.0.lock().signals, 2);
 }
@@ -238,7 +239,7 @@ fn a_short_read_is_conclusive_only_if_nothing_may_have_cut_it_short() {
         let (source, mut peer) = source(&driver);
         source.register_now().unwrap();
         script.report(0, Ready::READABLE | facts);
-        driver.turn(None, &mut Vec::new()).unwrap();
+        driver.turn(None, usize::MAX, &mut Vec::new()).unwrap();
         peer.write_all(b"word").unwrap();
         assert!(matches!(poll_read(&source, Waker::noop()), Poll::Ready(Ok(4))));
         let mut attempts = 0;

@@ -18,7 +18,7 @@ fn turns_without_events_last_as_long_as_the_timeout_and_are_few() {
             while let Some(rest) =
                 deadline.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
             {
-                let count = floor.driver.turn(Some(rest), &mut wakers).expect("a turn");
+                let count = floor.driver.turn(Some(rest), usize::MAX, &mut wakers).expect("a turn");
                 assert_eq!((count, wakers.len()), (0, 0));
                 turns += 1;
                 if turns == 1 {
@@ -36,7 +36,7 @@ fn turns_without_events_last_as_long_as_the_timeout_and_are_few() {
 fn a_turn_that_only_looks_returns_at_once() {
     on_each_backend(|floor| {
         let mut wakers = Vec::new();
-        assert_eq!(floor.driver.turn(Some(Duration::ZERO), &mut wakers).expect("a turn"), 0);
+        assert_eq!(floor.driver.turn(Some(Duration::ZERO), usize::MAX, &mut wakers).expect("a turn"), 0);
     });
 }
 
@@ -44,7 +44,42 @@ fn a_turn_that_only_looks_returns_at_once() {
 fn the_longest_timeout_is_accepted() {
     on_each_backend(|floor| {
         floor.driver.interrupt();
-        assert_eq!(floor.driver.turn(Some(Duration::MAX), &mut Vec::new()).expect("a turn"), 0);
+        assert_eq!(floor.driver.turn(Some(Duration::MAX), usize::MAX, &mut Vec::new()).expect("a turn"), 0);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_turn_takes_as_many_events_as_it_is_asked_for_and_leaves_the_others_to_the_next() {
+    use shopfloor_driver::{Source, SourceKind};
+    use std::future::Future;
+    use std::os::unix::net::UnixStream;
+    use std::pin::pin;
+
+    on_each_backend(|floor| {
+        // What is sent by these is there when the call returns.
+        let pair = |_| {
+            let (ours, peer) = UnixStream::pair().expect("two sockets");
+            ours.set_nonblocking(true).expect("a mode");
+            (Source::new(ours, &floor.driver, SourceKind::Other), peer)
+        };
+        let sockets: Vec<_> = (0..6).map(pair).collect();
+        let all_wait = || {
+            let mut buffer = [0; 8];
+            sockets.iter().for_each(|(ours, _)| {
+                let mut reads = pin!(read(ours, &mut buffer));
+                assert!(reads.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            });
+        };
+        all_wait();
+        // They were writable, which disarmed them where each event does.
+        floor.drain_events();
+        all_wait();
+        sockets.iter().for_each(|(_, peer)| (&*peer).write_all(b"now").expect("room"));
+        let taken = [3, 0, usize::MAX, usize::MAX].map(|events_max| {
+            floor.driver.turn(Some(Duration::ZERO), events_max, &mut Vec::new()).expect("a turn")
+        });
+        assert_eq!(taken, [3, 1, 2, 0], "{:?}", floor.backend);
     });
 }
 
@@ -54,7 +89,7 @@ fn an_interrupt_before_a_turn_ends_it_and_is_no_event() {
         for _ in 0..3 {
             floor.driver.interrupt();
             floor.driver.interrupt();
-            assert_eq!(floor.driver.turn(None, &mut Vec::new()).expect("a turn"), 0);
+            assert_eq!(floor.driver.turn(None, usize::MAX, &mut Vec::new()).expect("a turn"), 0);
         }
     });
 }
@@ -66,7 +101,7 @@ fn an_interrupt_during_a_turn_ends_it() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for _ in 0..200 {
-                    let turn = floor.driver.turn(None, &mut Vec::new());
+                    let turn = floor.driver.turn(None, usize::MAX, &mut Vec::new());
                     ended.send(turn.expect("a turn")).expect("the test listens");
                 }
             });
@@ -142,7 +177,7 @@ fn a_turn_calls_no_waker() {
         peer.write_all(b"word").expect("a write");
         let mut wakers = Vec::new();
         while wakers.is_empty() {
-            floor.driver.turn(Some(LOST), &mut wakers).expect("a turn");
+            floor.driver.turn(Some(LOST), usize::MAX, &mut wakers).expect("a turn");
         }
     });
 }
@@ -162,7 +197,7 @@ fn a_signal_during_a_turn_is_invisible() {
         let thread = std::thread::spawn(move || {
             // A signal may end a turn early, without an error; the event ends one with a count.
             for timeout in [None, Some(LOST)] {
-                while driver.turn(timeout, &mut Vec::new()).expect("a turn") == 0 {}
+                while driver.turn(timeout, usize::MAX, &mut Vec::new()).expect("a turn") == 0 {}
                 ended.send(()).expect("the test listens");
             }
         });

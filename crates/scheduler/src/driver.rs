@@ -9,11 +9,17 @@ use std::time::Duration;
 /// A source of events in which one worker at a time may sleep.
 pub trait Driver: Any + Send + Sync {
     /// One turn: waits at most `timeout` (`None`: until something happens; zero: not at all) and moves the
-    /// wakers that the events call for to `wakers`, without calling any. Returns the number of events.
+    /// wakers that the events call for to `wakers`, without calling any. Returns the number of events, at most
+    /// `events_max`: those that came first, where the system keeps them in order. The others are for the next turn.
     ///
     /// # Errors
     /// Only what makes the turn useless; an interrupted system call is a turn without events.
-    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> io::Result<usize>;
+    fn turn(
+        &self,
+        timeout: Option<Duration>,
+        events_max: usize,
+        wakers: &mut Vec<Waker>,
+    ) -> io::Result<usize>;
 
     /// Any thread. Ends the turn under way, or the next one, soon.
     fn interrupt(&self);
@@ -31,7 +37,7 @@ pub(crate) mod testing {
     pub(crate) struct NoDriver;
 
     impl Driver for NoDriver {
-        fn turn(&self, _: Option<Duration>, _: &mut Vec<Waker>) -> io::Result<usize> {
+        fn turn(&self, _: Option<Duration>, _: usize, _: &mut Vec<Waker>) -> io::Result<usize> {
             Ok(0)
         }
 

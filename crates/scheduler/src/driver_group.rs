@@ -8,6 +8,7 @@
 //!
 //! Which slot is in which group is said by [`Groups`]. How many events a driver delivers is shown by docs/SIMULATION.md.
 
+use crate::config::EVENTS_PER_WORKER;
 use crate::driver::Driver;
 use shopfloor_protocol::cells::Word;
 use shopfloor_protocol::driver_token::DriverToken;
@@ -19,6 +20,8 @@ pub(crate) struct DriverGroup {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) driver_token: DriverToken,
     pub(crate) seats: Seats,
+    /// Events that a turn brings to a worker without tasks.
+    pub(crate) events_max: usize,
     /// The code of the last error of its driver that was reported, until a turn succeeds. It says what is worth reporting.
     last_error: Word,
 }
@@ -32,8 +35,10 @@ impl DriverGroup {
         slots: usize,
         driver: Arc<dyn Driver>,
     ) -> Self {
-        let seats = Seats::new(groups.slots(index, workers).len(), groups.slots(index, slots));
-        Self { driver, driver_token: DriverToken::new(), seats, last_error: Word::new(0) }
+        let workers = groups.slots(index, workers).len();
+        let seats = Seats::new(workers, groups.slots(index, slots));
+        let events_max = EVENTS_PER_WORKER * workers;
+        Self { driver, driver_token: DriverToken::new(), seats, events_max, last_error: Word::new(0) }
     }
 
     /// A turn of the driver failed with this code. False: so did the one before, and it was reported.

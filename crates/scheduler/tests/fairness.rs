@@ -8,7 +8,9 @@ mod support;
 use shopfloor_protocol::cells::Counter;
 use shopfloor_protocol::flag::Flag;
 use shopfloor_protocol::sync::Mutex;
-use shopfloor_scheduler::config::{EVENT_INTERVAL, INJECTOR_BATCH, INJECTOR_INTERVAL, LIFO_STREAK_MAX};
+use shopfloor_scheduler::config::{
+    EVENT_INTERVAL, EVENTS_IN_CROWD, EVENTS_PER_WORKER, INJECTOR_BATCH, INJECTOR_INTERVAL, LIFO_STREAK_MAX,
+};
 use shopfloor_scheduler::timer::{FIRE_MAX, FIRE_MAX_IN_CROWD, Timer};
 use shopfloor_scheduler::{Config, Driver, Flavor, Handle, JoinHandle, Scheduler, yield_now};
 use std::future::poll_fn;
@@ -311,7 +313,7 @@ fn a_timer_behind_busy_tasks_waits_for_an_event_interval_and_the_queue() {
 struct CountingDriver(Counter);
 
 impl Driver for CountingDriver {
-    fn turn(&self, _: Option<Duration>, _: &mut Vec<Waker>) -> io::Result<usize> {
+    fn turn(&self, _: Option<Duration>, _: usize, _: &mut Vec<Waker>) -> io::Result<usize> {
         self.0.add(1);
         Ok(0)
     }
@@ -433,6 +435,39 @@ fn with_a_crowd_in_the_queue_a_look_fires_a_few_timers() {
     let runs: Vec<usize> =
         log.chunk_by(|one, next| one == next).filter(|run| run[0] == Who::Mark).map(<[Who]>::len).collect();
     assert_eq!(runs, [FIRE_MAX_IN_CROWD; LOOKS]);
+}
+
+/// How many events each look brings that brings some, beside so many tasks that are always ready.
+fn events_of_looks(crowd: usize, events: usize) -> Vec<usize> {
+    let mut config = short_polls();
+    config.event_time = Duration::ZERO..=Duration::MAX;
+    let driver = Arc::new(TestDriver::default());
+    let runtime = Scheduler::start(config, vec![Arc::clone(&driver) as _]).expect("it starts no worker");
+    let (log, stop) = (Log::default(), Arc::new(Flag::new(false)));
+    let crowd = busy_tasks(&runtime, crowd, &log, &stop);
+    let (waiting, wakers) = waiting_tasks(&runtime, events, &log, Who::Mark);
+    let loading = runtime.spawn(async move {
+        while wakers.lock().len() < events {
+            yield_now().await;
+        }
+        driver.load(wakers.lock().drain(..));
+    });
+    join_all(&runtime, [loading].into_iter().chain(waiting));
+    stop.raise();
+    join_all(&runtime, crowd);
+    // Those of one look are run one after the other.
+    let log = log.0.lock();
+    log.chunk_by(|one, next| one == next).filter(|run| run[0] == Who::Mark).map(<[Who]>::len).collect()
+}
+
+#[test]
+fn a_look_brings_as_many_events_as_the_queue_has_room_for() {
+    assert_eq!(events_of_looks(BUSY, 2 * EVENTS_PER_WORKER)[0], EVENTS_PER_WORKER - BUSY);
+}
+
+#[test]
+fn with_a_crowd_in_the_queue_a_look_brings_a_few_events() {
+    assert_eq!(events_of_looks(EVENTS_PER_WORKER + 1, 5 * EVENTS_IN_CROWD), [EVENTS_IN_CROWD; 5]);
 }
 
 #[test]

@@ -22,8 +22,13 @@ pub(crate) struct IoDriver {
 }
 
 impl shopfloor_scheduler::Driver for IoDriver {
-    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> io::Result<usize> {
-        self.driver.turn(timeout, wakers)
+    fn turn(
+        &self,
+        timeout: Option<Duration>,
+        events_max: usize,
+        wakers: &mut Vec<Waker>,
+    ) -> io::Result<usize> {
+        self.driver.turn(timeout, events_max, wakers)
     }
 
     fn interrupt(&self) {

@@ -404,7 +404,12 @@ impl EventDriver {
 }
 
 impl Driver for EventDriver {
-    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> io::Result<usize> {
+    fn turn(
+        &self,
+        timeout: Option<Duration>,
+        events_max: usize,
+        wakers: &mut Vec<Waker>,
+    ) -> io::Result<usize> {
         let mut state = self.state.lock();
         if !state.interrupted && state.gates.is_empty() && timeout != Some(Duration::ZERO) {
             state = match timeout {
@@ -413,7 +418,8 @@ impl Driver for EventDriver {
             };
         }
         state.interrupted = false;
-        let gates = std::mem::take(&mut state.gates);
+        let count = state.gates.len().min(events_max);
+        let gates: Vec<_> = state.gates.drain(..count).collect();
         drop(state);
         wakers.extend(gates.iter().filter_map(|gate| gate.open_quietly()));
         Ok(gates.len())

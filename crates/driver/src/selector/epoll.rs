@@ -22,6 +22,7 @@ use shopfloor_protocol::registry::Token;
 use shopfloor_protocol::sync::Mutex;
 use std::io;
 use std::mem::MaybeUninit;
+use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ const TIMER: u64 = Token::RESERVED as u64 + 1;
 /// jitter of two clock readings. A fifth of the lateness that timers promise.
 const DEADLINE_SLACK: Duration = Duration::from_micros(20);
 
-type Buffer = [MaybeUninit<epoll::Event>; EVENTS_PER_WAIT_MAX];
+type Buffer = [MaybeUninit<epoll::Event>];
 type PreciseWait = for<'a> fn(BorrowedFd<'_>, &'a mut Buffer, Duration) -> io::Result<&'a mut [epoll::Event]>;
 
 /// See the [module](self).
@@ -68,12 +69,18 @@ impl Epoll {
 
     /// As `Selector::wait`, but an interrupted system call is an error. One system call, unless the deadline
     /// has to be set first.
-    fn wait_once(&self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+    fn wait_once(
+        &self,
+        timeout: Option<Duration>,
+        at_most: NonZeroUsize,
+        events: &mut Vec<Event>,
+    ) -> io::Result<()> {
         let timer = &mut *self.timer.lock();
         let mut buffer = [const { MaybeUninit::uninit() }; EVENTS_PER_WAIT_MAX];
+        let buffer = &mut buffer[..at_most.get()];
         let looks_only = timeout == Some(Duration::ZERO);
         if let (Some(timeout), false, None) = (timeout, looks_only, &timer) {
-            match (self.precise_wait)(self.poller.as_fd(), &mut buffer, timeout) {
+            match (self.precise_wait)(self.poller.as_fd(), buffer, timeout) {
                 // Without a descriptor for the timer this wait ends by whole milliseconds, rounded up; the next one
                 // tries again. An error would keep the events from everybody.
                 Err(error) if is_missing(&error) => *timer = (self.make_timer)(&self.poller).ok(),
@@ -87,7 +94,7 @@ impl Epoll {
             timer.set(timeout)?;
         }
         let timeout = timeout.map(in_milliseconds);
-        let (ready, _) = epoll::wait(&self.poller, &mut buffer, timeout.as_ref())?;
+        let (ready, _) = epoll::wait(&self.poller, buffer, timeout.as_ref())?;
         append(ready, timer, events);
         Ok(())
     }
@@ -142,8 +149,13 @@ impl Selector for Epoll {
         true
     }
 
-    fn wait(&self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
-        match self.wait_once(timeout, events) {
+    fn wait(
+        &self,
+        timeout: Option<Duration>,
+        at_most: NonZeroUsize,
+        events: &mut Vec<Event>,
+    ) -> io::Result<()> {
+        match self.wait_once(timeout, at_most, events) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result,
         }
@@ -250,6 +262,7 @@ mod tests {
         Err(Errno::INTR.into())
     }
 
+    const MANY: NonZeroUsize = NonZeroUsize::new(EVENTS_PER_WAIT_MAX).unwrap();
     const SHORT: Duration = Duration::from_micros(1300);
 
     #[test]
@@ -260,7 +273,7 @@ mod tests {
                 let mut rest = Some(timeout);
                 let deadline = Instant::now() + timeout;
                 while let Some(timeout) = rest {
-                    selector.wait(Some(timeout), &mut Vec::new()).unwrap();
+                    selector.wait(Some(timeout), MANY, &mut Vec::new()).unwrap();
                     rest = deadline.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero());
                 }
                 assert!(selector.timer.lock().is_some());
@@ -277,14 +290,14 @@ mod tests {
         let (ours, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
         selector.add(ours.as_fd(), Token::from_usize(7)).unwrap();
         let mut events = Vec::new();
-        selector.wait(Some(Duration::from_secs(20)), &mut events).unwrap();
+        selector.wait(Some(Duration::from_secs(20)), MANY, &mut events).unwrap();
         assert_eq!(events, [(Token::from_usize(7), Ready::WRITABLE)]);
         let start = Instant::now();
-        selector.wait(Some(SHORT), &mut Vec::new()).unwrap();
+        selector.wait(Some(SHORT), MANY, &mut Vec::new()).unwrap();
         assert!(start.elapsed() >= SHORT, "never early");
         assert!(selector.timer.lock().is_none());
         selector.make_timer = Timer::new;
-        selector.wait(Some(SHORT), &mut Vec::new()).unwrap();
+        selector.wait(Some(SHORT), MANY, &mut Vec::new()).unwrap();
         assert!(selector.timer.lock().is_some());
     }
 
@@ -295,16 +308,16 @@ mod tests {
         selector.add(ours.as_fd(), Token::from_usize(7)).unwrap();
         let mut events = Vec::new();
         while events.is_empty() {
-            selector.wait(Some(Duration::from_secs(20)), &mut events).unwrap();
+            selector.wait(Some(Duration::from_secs(20)), MANY, &mut events).unwrap();
         }
         assert_eq!(events, [(Token::from_usize(7), Ready::WRITABLE)]);
         drop(peer);
-        selector.wait(None, &mut events).unwrap();
+        selector.wait(None, MANY, &mut events).unwrap();
         assert!(events[1].1.is_read_closed() && events[1].1.is_write_closed());
         let (done, ended) = mpsc::channel();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                selector.wait(Some(Duration::from_secs(60)), &mut Vec::new()).unwrap();
+                selector.wait(Some(Duration::from_secs(60)), MANY, &mut Vec::new()).unwrap();
                 done.send(()).unwrap();
             });
             selector.signal().unwrap();
@@ -316,12 +329,12 @@ mod tests {
     fn a_timer_that_was_not_reached_does_not_end_an_endless_wait() {
         let selector = Epoll::with(refused, Timer::new).unwrap();
         selector.signal().unwrap();
-        selector.wait(Some(SHORT), &mut Vec::new()).unwrap();
+        selector.wait(Some(SHORT), MANY, &mut Vec::new()).unwrap();
         // Sets the timer for nothing: looking leaves it as it is, waiting for ever disarms it.
-        selector.wait(Some(Duration::ZERO), &mut Vec::new()).unwrap();
+        selector.wait(Some(Duration::ZERO), MANY, &mut Vec::new()).unwrap();
         assert!(selector.timer.lock().as_ref().unwrap().armed.is_some());
         selector.signal().unwrap();
-        selector.wait(None, &mut Vec::new()).unwrap();
+        selector.wait(None, MANY, &mut Vec::new()).unwrap();
         assert!(selector.timer.lock().as_ref().unwrap().armed.is_none());
     }
 
@@ -341,9 +354,9 @@ mod tests {
     #[test]
     fn an_interrupted_wait_is_no_error_and_another_one_is() {
         let selector = Epoll::with(interrupted, Timer::new).unwrap();
-        assert!(selector.wait(Some(SHORT), &mut Vec::new()).is_ok());
+        assert!(selector.wait(Some(SHORT), MANY, &mut Vec::new()).is_ok());
         let selector = Epoll::with(broken, Timer::new).unwrap();
-        let error = selector.wait(Some(SHORT), &mut Vec::new()).unwrap_err();
+        let error = selector.wait(Some(SHORT), MANY, &mut Vec::new()).unwrap_err();
         assert_eq!(Errno::from_io_error(&error), Some(Errno::NOMEM));
         assert!(selector.timer.lock().is_none(), "the precise wait is not given up for it");
     }
@@ -361,7 +374,7 @@ mod tests {
     #[test]
     fn the_precise_wait_is_the_kernels() {
         let selector = Epoll::new().unwrap();
-        selector.wait(Some(SHORT), &mut Vec::new()).unwrap();
+        selector.wait(Some(SHORT), MANY, &mut Vec::new()).unwrap();
         assert!(selector.timer.lock().is_none(), "this kernel has epoll_pwait2");
     }
 
@@ -379,9 +392,9 @@ mod tests {
             })
             .collect();
         let mut events = Vec::new();
-        selector.wait(Some(Duration::ZERO), &mut events).unwrap();
+        selector.wait(Some(Duration::ZERO), MANY, &mut events).unwrap();
         assert_eq!(events.len(), EVENTS_PER_WAIT_MAX);
-        selector.wait(Some(Duration::ZERO), &mut events).unwrap();
+        selector.wait(Some(Duration::ZERO), MANY, &mut events).unwrap();
         let mut tokens: Vec<usize> = events.iter().map(|(token, _)| token.to_usize()).collect();
         tokens.sort_unstable();
         assert_eq!(tokens, (0..sources.len()).collect::<Vec<_>>());

@@ -14,6 +14,7 @@ use shopfloor_protocol::interest::{Interest, Ready};
 use shopfloor_protocol::registry::Token;
 use std::fmt::Debug;
 use std::io;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 #[cfg(unix)]
@@ -21,8 +22,8 @@ pub(crate) type BorrowedSource<'a> = std::os::fd::BorrowedFd<'a>;
 #[cfg(windows)]
 pub(crate) type BorrowedSource<'a> = std::os::windows::io::BorrowedSocket<'a>;
 
-/// The most events that one wait returns; the rest comes with the next. Many, because with many workers one of them looks while the others
-/// do what it has found: see docs/SIMULATION.md.
+/// The most events that one wait returns, whatever it is asked for; the rest comes with the next. Many, because with many workers one of
+/// them looks while the others do what it has found: see docs/SIMULATION.md.
 pub(crate) const EVENTS_PER_WAIT_MAX: usize = 1024;
 
 /// What one source reported in a wait.
@@ -51,9 +52,15 @@ pub(crate) trait Selector: Debug + Send + Sync {
     /// read shows that nothing is left.
     fn reports_half_close(&self) -> bool;
 
-    /// Waits until there are events or a signal, or the time is over (`None`: for ever), and appends the events.
-    /// May return early without one. An interrupted system call is no error.
-    fn wait(&self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()>;
+    /// Waits until there are events or a signal, or the time is over (`None`: for ever), and appends the events, at most
+    /// `at_most` of them, which is at most [`EVENTS_PER_WAIT_MAX`]. Those who have waited longest come first, where the
+    /// kernel keeps them in order. May return early without one. An interrupted system call is no error.
+    fn wait(
+        &self,
+        timeout: Option<Duration>,
+        at_most: NonZeroUsize,
+        events: &mut Vec<Event>,
+    ) -> io::Result<()>;
 
     /// Ends the present wait, or the next one.
     fn signal(&self) -> io::Result<()>;

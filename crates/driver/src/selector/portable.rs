@@ -4,7 +4,7 @@
 //! It is the plain one, the reference for the other, and tested beside it on Linux in both modes. `polling` asks
 //! for no event at a half-close, so a short read proves nothing here: sources are read until they would block.
 
-use super::{BorrowedSource, EVENTS_PER_WAIT_MAX, Event, Selector};
+use super::{BorrowedSource, Event, Selector};
 use polling::{Events, PollMode, Poller};
 use shopfloor_protocol::interest::{Interest, Ready};
 use shopfloor_protocol::registry::Token;
@@ -19,7 +19,20 @@ pub(crate) struct Portable {
     poller: Poller,
     mode: PollMode,
     /// Uncontended: one thread waits at a time.
-    buffer: Mutex<Events>,
+    buffer: Mutex<Buffer>,
+}
+
+/// `polling` fills it up in a wait, so its size is the limit of that wait: one with another limit takes a new one.
+#[derive(Debug)]
+struct Buffer {
+    size: NonZeroUsize,
+    events: Events,
+}
+
+impl Buffer {
+    fn new(size: NonZeroUsize) -> Self {
+        Self { size, events: Events::with_capacity(size) }
+    }
 }
 
 impl Portable {
@@ -36,8 +49,7 @@ impl Portable {
     }
 
     fn with_mode(poller: Poller, mode: PollMode) -> Self {
-        const CAPACITY: NonZeroUsize = NonZeroUsize::new(EVENTS_PER_WAIT_MAX).expect("it is not zero");
-        Self { poller, mode, buffer: Mutex::new(Events::with_capacity(CAPACITY)) }
+        Self { poller, mode, buffer: Mutex::new(Buffer::new(NonZeroUsize::MIN)) }
     }
 }
 
@@ -77,11 +89,19 @@ impl Selector for Portable {
         false
     }
 
-    fn wait(&self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+    fn wait(
+        &self,
+        timeout: Option<Duration>,
+        at_most: NonZeroUsize,
+        events: &mut Vec<Event>,
+    ) -> io::Result<()> {
         let mut buffer = self.buffer.lock();
-        buffer.clear();
-        self.poller.wait(&mut buffer, timeout)?;
-        events.extend(buffer.iter().map(|event| (Token::from_usize(event.key), ready(&event))));
+        if buffer.size != at_most {
+            *buffer = Buffer::new(at_most);
+        }
+        buffer.events.clear();
+        self.poller.wait(&mut buffer.events, timeout)?;
+        events.extend(buffer.events.iter().map(|event| (Token::from_usize(event.key), ready(&event))));
         Ok(())
     }
 

@@ -26,9 +26,9 @@ const _: () = assert!(
 
 /// Waits until there are events or `timeout` is over: about then, a little earlier if the kernel ends the wait together with another
 /// timer. Returns the events, as many as `buffer` holds.
-pub(super) fn epoll_pwait2<'a, const N: usize>(
+pub(super) fn epoll_pwait2<'a>(
     epoll: BorrowedFd<'_>,
-    buffer: &'a mut [MaybeUninit<epoll::Event>; N],
+    buffer: &'a mut [MaybeUninit<epoll::Event>],
     timeout: Duration,
 ) -> io::Result<&'a mut [epoll::Event]> {
     let timeout = before_slack(timeout);
@@ -36,7 +36,7 @@ pub(super) fn epoll_pwait2<'a, const N: usize>(
         seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
         nanoseconds: i64::from(timeout.subsec_nanos()),
     };
-    let len = c_int::try_from(N).unwrap_or(c_int::MAX);
+    let len = c_int::try_from(buffer.len()).unwrap_or(c_int::MAX);
     // SAFETY: the arguments are those of epoll_pwait2(2):
     // - `epoll` is open, since it is borrowed;
     // - the kernel writes at most `len` events into `buffer`, which has room for them; the size of an event is

@@ -101,7 +101,7 @@ impl Floor {
         let mut wakers = Vec::new();
         while wakers.is_empty() {
             assert!(start.elapsed() < LOST, "nobody was woken: {:?}", self.backend);
-            self.driver.turn(Some(LOST), &mut wakers).expect("a turn");
+            self.driver.turn(Some(LOST), usize::MAX, &mut wakers).expect("a turn");
         }
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -109,7 +109,7 @@ impl Floor {
     /// Makes turns without waiting until no event is left, and wakes whom they concern.
     pub(crate) fn drain_events(&self) {
         let mut wakers = Vec::new();
-        while self.driver.turn(Some(Duration::ZERO), &mut wakers).expect("a turn") > 0 {}
+        while self.driver.turn(Some(Duration::ZERO), usize::MAX, &mut wakers).expect("a turn") > 0 {}
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -211,7 +211,7 @@ impl Turning {
         let thread = std::thread::spawn(move || {
             let mut wakers = Vec::new();
             while !*in_thread.lock() {
-                driver_in_thread.turn(None, &mut wakers).expect("a turn");
+                driver_in_thread.turn(None, usize::MAX, &mut wakers).expect("a turn");
                 wakers.drain(..).for_each(Waker::wake);
             }
         });

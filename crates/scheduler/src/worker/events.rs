@@ -2,7 +2,7 @@
 
 use super::Worker;
 use crate::blocking::ThreadHook;
-use crate::config::Config;
+use crate::config::{Config, EVENTS_IN_CROWD};
 use crate::floor::Floor;
 use crate::slot::USER_CODE;
 use crate::spin_policy::Round;
@@ -69,8 +69,17 @@ impl Worker {
     /// How many due timers of a wheel are fired at a look. With a crowd in the queue there is no hurry: they would
     /// go behind it, and be out of the cache when their turn comes. A few, that one which fires alone goes first.
     fn timers_at_once(&self) -> usize {
-        let queued = self.seated(|_, queue| queue.len()).unwrap_or(0);
-        if queued < FIRE_MAX { FIRE_MAX } else { FIRE_MAX_IN_CROWD }
+        if self.queued() < FIRE_MAX { FIRE_MAX } else { FIRE_MAX_IN_CROWD }
+    }
+
+    /// How many events a turn brings: as many as the queue has room for, and a few at least.
+    fn events_at_once(&self) -> usize {
+        self.driver_group().events_max.saturating_sub(self.queued()).max(EVENTS_IN_CROWD)
+    }
+
+    /// Tasks in the local queue.
+    fn queued(&self) -> usize {
+        self.seated(|_, queue| queue.len()).unwrap_or(0)
     }
 
     /// Turns the group's driver without sleeping. False: somebody is in it.
@@ -84,7 +93,7 @@ impl Worker {
     /// is given back.
     fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> bool {
         let group = self.driver_group();
-        let turned = group.driver.turn(timeout, wakers);
+        let turned = group.driver.turn(timeout, self.events_at_once(), wakers);
         let is_ok = turned.map_err(|error| self.driver_error.set(Some(error))).is_ok();
         if is_ok {
             group.forget_error();

@@ -83,7 +83,12 @@ impl TestDriver {
 }
 
 impl Driver for TestDriver {
-    fn turn(&self, timeout: Option<Duration>, wakers: &mut Vec<Waker>) -> io::Result<usize> {
+    fn turn(
+        &self,
+        timeout: Option<Duration>,
+        events_max: usize,
+        wakers: &mut Vec<Waker>,
+    ) -> io::Result<usize> {
         let mut state = self.state.lock();
         if timeout != Some(Duration::ZERO) {
             state.sleeper = Some(thread::current().id());
@@ -106,8 +111,8 @@ impl Driver for TestDriver {
             }
         }
         state.interrupted = false;
-        let count = state.wakers.len();
-        wakers.append(&mut state.wakers);
+        let count = state.wakers.len().min(events_max);
+        wakers.extend(state.wakers.drain(..count));
         Ok(count)
     }
 
