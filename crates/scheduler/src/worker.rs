@@ -31,12 +31,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
+/// The index of no slot, so that one comparison finds a slot or none.
+const NO_SLOT: usize = usize::MAX;
+
 pub(crate) struct Worker {
     pub(crate) floor: Arc<Floor>,
     /// What the timers made here hold: a count that they share with no other worker's.
     pub(crate) handle: Arc<Handle>,
-    /// The slot and the owner's end of its queue; `None` after `block_in_place` gave them away.
-    slot: Cell<Option<usize>>,
+    /// The slot, [`NO_SLOT`] after `block_in_place` gave it away; and the owner's end of its queue, `None` then.
+    slot: Cell<usize>,
     /// The group of the slot that it runs, or ran last.
     group: Cell<usize>,
     queue: RefCell<Option<LocalQueue<Notified>>>,
@@ -94,7 +97,7 @@ impl Worker {
         Rc::new(Self {
             floor,
             handle,
-            slot: Cell::new(Some(seat.slot)),
+            slot: Cell::new(seat.slot),
             group,
             queue: RefCell::new(Some(seat.queue)),
             policy: WakePolicy::new(),
@@ -120,13 +123,13 @@ impl Worker {
     /// The index of the slot that this thread runs.
     #[inline]
     pub(crate) fn slot(&self) -> Option<usize> {
-        self.slot.get()
+        Some(self.slot.get()).filter(|&slot| slot != NO_SLOT)
     }
 
     /// The slot that this thread runs.
     #[inline]
     fn own_slot(&self) -> Option<&Slot> {
-        self.floor.slots.get(self.slot()?).map(|slot| &**slot)
+        self.floor.slots.get(self.slot.get()).map(|slot| &**slot)
     }
 
     /// The group of the slot that this thread runs, or ran last.
@@ -141,7 +144,8 @@ impl Worker {
     /// Gives the slot away, in which no task is polled from then on. The thread is a foreign one until it sits
     /// down again.
     pub(crate) fn stand_up(&self) -> Option<Seated> {
-        let slot = self.slot.take()?;
+        let slot = self.slot()?;
+        self.slot.set(NO_SLOT);
         let shown = &self.floor.slots[slot].polling;
         if shown.get() > USER_CODE {
             self.floor.standing.lock().push(shown.get());
@@ -182,7 +186,7 @@ impl Worker {
     }
 
     pub(crate) fn sit_down(&self, seat: Seated) {
-        self.slot.set(Some(seat.slot));
+        self.slot.set(seat.slot);
         self.group.set(self.floor.slots[seat.slot].group);
         *self.queue.borrow_mut() = Some(seat.queue);
     }
@@ -446,11 +450,10 @@ impl Worker {
     #[inline(always)]
     pub(crate) fn schedule(&self, task: Notified) {
         let queue = self.queue.borrow();
-        let Some((slot, queue)) = self.slot().zip(queue.as_ref()) else { return self.floor.inject(task) };
+        let Some((slot, queue)) = self.own_slot().zip(queue.as_ref()) else { return self.floor.inject(task) };
         if self.batching.get() {
             return queue.push(task);
         }
-        let slot = &self.floor.slots[slot];
         if self.joining.get() && !queue.is_empty() {
             queue.push(task);
         } else {
