@@ -71,6 +71,8 @@ struct Worker {
     has_to_justify_wake: bool,
     /// What it polls, and for how long; the poll ends with the next happening of this worker.
     polls: Option<(Task, u64)>,
+    /// Polls since it last turned its driver.
+    polls_since_turn: usize,
     waking: Waking,
     spinning: Spinning,
 }
@@ -133,6 +135,7 @@ impl Floor {
             is_searching: false,
             has_to_justify_wake: false,
             polls: None,
+            polls_since_turn: 0,
             waking: Waking::new(setup.rules),
             spinning: Spinning::new(setup.rules, setup.costs.spin),
         };
@@ -300,9 +303,10 @@ impl Floor {
     /// The holder of its driver takes the events that have come.
     fn turn(&mut self, worker: usize) {
         let costs = self.setup.costs;
-        let Group { workers, pending, .. } = &self.groups[self.workers[worker].group];
-        let events =
-            pending.len().min(self.setup.rules.events_max(*workers, self.workers[worker].queue.len()));
+        let one = &mut self.workers[worker];
+        let polls = std::mem::take(&mut one.polls_since_turn);
+        let Group { workers, pending, .. } = &self.groups[one.group];
+        let events = pending.len().min(self.setup.rules.events_max(*workers, one.queue.len(), polls));
         if let Some(&oldest) = pending.front() {
             self.tally.seen(self.now, oldest, self.idle_since);
         }
@@ -394,6 +398,7 @@ impl Floor {
         let now = self.now;
         let (task, length) = self.workers[worker].polls.take().expect("a poll is of a task");
         self.tally.done(now - task.ready);
+        self.workers[worker].polls_since_turn += 1;
         let mut cost = 0;
         if task.is_first {
             for _ in 0..self.setup.wakes {

@@ -5,7 +5,7 @@
 //! | a push to the own queue | wakes if queue length × usual poll is worth a wake, else after 50 µs, or up to 1 ms while whoever is woken soon sleeps again | wakes |
 //! | what a turn of the driver made ready | as a push if two workers or more sleep; else wakes after 200 µs, or at once if it will take 400 µs; shared: always as a push; kept: never | wakes if it is more than one task |
 //! | a busy worker looks at its driver | after 61 polls and 20 µs, or 400 µs | after 61 polls |
-//! | a turn of the driver brings | 128 events for each worker of the group less what is in the queue, 8 at least | 1024 |
+//! | a turn of the driver brings | 128 events for each worker of the group less what is in the queue, one for each two polls since the last at least, 1024 at most | 1024 |
 //! | one with nothing to run | looks at its driver if there are several groups, then at all queues | looks at all queues |
 //! | before a sleep in the driver | looks at it for 50 µs while that pays | sleeps |
 //! | a poll that does not end | the foreman wakes one of each group if tasks wait or nobody is in its driver | - |
@@ -43,16 +43,16 @@ impl Rules {
         }
     }
 
-    /// Events that a turn of the driver brings to a worker with so many tasks in its queue.
-    pub(super) fn events_max(self, workers: usize, queued: usize) -> usize {
+    /// Events that a turn of the driver brings to a worker with so many tasks in its queue and so many polls since its last turn.
+    pub(super) fn events_max(self, workers: usize, queued: usize, polls: usize) -> usize {
         const TURN_MAX: usize = 1024;
         const PER_WORKER: usize = 128;
-        const IN_CROWD: usize = 8;
+        const POLLS_PER_EVENT: usize = 2;
         if self == Self::Tokio {
-            TURN_MAX
-        } else {
-            (PER_WORKER * workers).saturating_sub(queued).clamp(IN_CROWD, TURN_MAX)
+            return TURN_MAX;
         }
+        let room = (PER_WORKER * workers).saturating_sub(queued);
+        room.max(polls / POLLS_PER_EVENT).clamp(1, TURN_MAX)
     }
 
     /// Tasks that a steal takes at most: crossbeam-deque's batch, and half of tokio's queue.

@@ -78,8 +78,8 @@ impl Driver {
     /// One turn: waits for events for at most `timeout` (`None`: for ever; zero: looks), records what the whole
     /// batch says, and appends the wakers of all whom it concerns. Returns the number of events of sources.
     ///
-    /// It takes `events_max` events at most (zero counts as one), and 1024 whatever is asked for. The others stay with the kernel,
-    /// in their order where it has one, and are the next turn's.
+    /// It takes `events_max` events at most (zero counts as one) and never more than 1024, those of its own interrupt and timer
+    /// among them. The others stay with the kernel, in their order where it has one, and are the next turn's.
     ///
     /// It may return early, with no event and no waker: an interrupt, a signal, a wait that the kernel ended together with
     /// another timer. It runs no user code: the caller wakes, once it has given back whatever right it holds to call this.

@@ -13,12 +13,12 @@ pub const EVENT_INTERVAL: u32 = 61;
 /// looks more often than at the longest, the queue would never run empty, so that a second worker would be woken for work
 /// that one does. See docs/DECISIONS.md.
 pub const EVENT_TIME: RangeInclusive<Duration> = Duration::from_micros(20)..=Duration::from_micros(400);
-/// Events that a turn of the driver brings, less what waits in the queue already: so many for each worker of its group. The others
-/// wait in the kernel, in the order in which they came. Brought at once, those of a thousand connections are out of the cache again when
-/// they are run, and who has just been answered comes before them now and then. See docs/DECISIONS.md.
+/// A turn of the driver brings so many events for each worker of its group, less what waits in the worker's queue. The others wait in the
+/// kernel, in the order in which they came. See docs/DECISIONS.md.
 pub const EVENTS_PER_WORKER: usize = 128;
-/// Events that a turn brings however many tasks wait, or those that yield again and again would keep them out.
-pub const EVENTS_IN_CROWD: usize = 8;
+/// However many tasks wait, a turn brings an event for each so many polls since the last one, or tasks that are always ready would keep
+/// events out.
+pub const POLLS_PER_EVENT: usize = 2;
 /// The time between two looks at the timers, at most.
 pub const TIMER_TIME: Duration = Duration::from_micros(50);
 /// Polls between two looks at the injector by a worker that has work.

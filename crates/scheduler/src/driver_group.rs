@@ -20,7 +20,7 @@ pub(crate) struct DriverGroup {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) driver_token: DriverToken,
     pub(crate) seats: Seats,
-    /// Events that a turn brings to a worker without tasks.
+    /// Events that a turn brings to a worker without tasks, if the driver takes so many at once.
     pub(crate) events_max: usize,
     /// The code of the last error of its driver that was reported, until a turn succeeds. It says what is worth reporting.
     last_error: Word,
@@ -55,5 +55,18 @@ impl DriverGroup {
         if self.last_error.get() != 0 {
             self.last_error.set(0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::EVENTS_PER_WORKER;
+    use crate::floor::testing::floor;
+
+    #[test]
+    fn each_worker_of_a_group_adds_to_what_its_driver_brings() {
+        let floor = floor(5, 2);
+        let events: Vec<_> = floor.groups.iter().map(|group| group.events_max).collect();
+        assert_eq!(events, [3 * EVENTS_PER_WORKER, 2 * EVENTS_PER_WORKER]);
     }
 }

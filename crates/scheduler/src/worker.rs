@@ -38,10 +38,11 @@ pub(crate) struct Worker {
     pub(crate) floor: Arc<Floor>,
     /// What the timers made here hold: a count that they share with no other worker's.
     pub(crate) handle: Arc<Handle>,
-    /// The slot, [`NO_SLOT`] after `block_in_place` gave it away; and the owner's end of its queue, `None` then.
+    /// The slot; [`NO_SLOT`] while it is given away.
     slot: Cell<usize>,
     /// The group of the slot that it runs, or ran last.
     group: Cell<usize>,
+    /// The owner's end of the slot's queue; `None` while it is given away.
     queue: RefCell<Option<LocalQueue<Notified>>>,
     pub(crate) policy: WakePolicy,
     spin_policy: SpinPolicy,
@@ -55,6 +56,8 @@ pub(crate) struct Worker {
     /// When this worker last looked around, and when at the driver if it ever did, on the runtime's clock. A sleep is both.
     looked_at: Cell<u64>,
     driver_looked_at: Cell<Option<u64>>,
+    /// Polls that had ended in the slot when this worker sat down, or last made a turn of the driver.
+    polls_at_turn: Cell<u64>,
     lifo_streak: Cell<u32>,
     is_searching: Cell<bool>,
     /// How often it has taken from the injector since it last searched.
@@ -90,6 +93,7 @@ impl Worker {
     pub(crate) fn new(floor: Arc<Floor>, seat: Seated) -> Rc<Self> {
         let random = Cell::new(seat.slot as u32 + 1);
         let group = Cell::new(floor.slots[seat.slot].group);
+        let polls_at_turn = Cell::new(floor.slots[seat.slot].polls.get());
         let look_interval = Cell::new(floor.config.event_interval);
         let until_injector = Cell::new(floor.config.injector_interval);
         let looked_at = Cell::new(floor.clock.now());
@@ -107,6 +111,7 @@ impl Worker {
             look_interval,
             polls_before: Cell::new(0),
             driver_looked_at: Cell::new(None),
+            polls_at_turn,
             looked_at,
             lifo_streak: Cell::new(0),
             is_searching: Cell::new(false),
@@ -187,6 +192,7 @@ impl Worker {
 
     pub(crate) fn sit_down(&self, seat: Seated) {
         self.slot.set(seat.slot);
+        self.polls_at_turn.set(self.floor.slots[seat.slot].polls.get());
         self.group.set(self.floor.slots[seat.slot].group);
         *self.queue.borrow_mut() = Some(seat.queue);
     }

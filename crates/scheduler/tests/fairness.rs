@@ -9,7 +9,7 @@ use shopfloor_protocol::cells::Counter;
 use shopfloor_protocol::flag::Flag;
 use shopfloor_protocol::sync::Mutex;
 use shopfloor_scheduler::config::{
-    EVENT_INTERVAL, EVENTS_IN_CROWD, EVENTS_PER_WORKER, INJECTOR_BATCH, INJECTOR_INTERVAL, LIFO_STREAK_MAX,
+    EVENT_INTERVAL, EVENTS_PER_WORKER, INJECTOR_BATCH, INJECTOR_INTERVAL, LIFO_STREAK_MAX, POLLS_PER_EVENT,
 };
 use shopfloor_scheduler::timer::{FIRE_MAX, FIRE_MAX_IN_CROWD, Timer};
 use shopfloor_scheduler::{Config, Driver, Flavor, Handle, JoinHandle, Scheduler, yield_now};
@@ -439,10 +439,9 @@ fn with_a_crowd_in_the_queue_a_look_fires_a_few_timers() {
 
 /// How many events each look brings that brings some, beside so many tasks that are always ready.
 fn events_of_looks(crowd: usize, events: usize) -> Vec<usize> {
-    let mut config = short_polls();
-    config.event_time = Duration::ZERO..=Duration::MAX;
     let driver = Arc::new(TestDriver::default());
-    let runtime = Scheduler::start(config, vec![Arc::clone(&driver) as _]).expect("it starts no worker");
+    let runtime = Scheduler::start(short_polls(), vec![Arc::clone(&driver) as _]);
+    let runtime = runtime.expect("it starts no worker");
     let (log, stop) = (Log::default(), Arc::new(Flag::new(false)));
     let crowd = busy_tasks(&runtime, crowd, &log, &stop);
     let (waiting, wakers) = waiting_tasks(&runtime, events, &log, Who::Mark);
@@ -466,8 +465,9 @@ fn a_look_brings_as_many_events_as_the_queue_has_room_for() {
 }
 
 #[test]
-fn with_a_crowd_in_the_queue_a_look_brings_a_few_events() {
-    assert_eq!(events_of_looks(EVENTS_PER_WORKER + 1, 5 * EVENTS_IN_CROWD), [EVENTS_IN_CROWD; 5]);
+fn with_a_crowd_in_the_queue_a_look_brings_an_event_for_each_two_polls() {
+    const SHARE: usize = EVENT_INTERVAL as usize / POLLS_PER_EVENT;
+    assert_eq!(events_of_looks(2 * EVENTS_PER_WORKER, 5 * SHARE), [SHARE; 5]);
 }
 
 #[test]

@@ -418,7 +418,8 @@ impl Driver for EventDriver {
             };
         }
         state.interrupted = false;
-        let count = state.gates.len().min(events_max);
+        // Few, so that some are left to the next turn.
+        let count = state.gates.len().min(events_max).min(2);
         let gates: Vec<_> = state.gates.drain(..count).collect();
         drop(state);
         wakers.extend(gates.iter().filter_map(|gate| gate.open_quietly()));

@@ -379,6 +379,30 @@ mod tests {
     }
 
     #[test]
+    fn waits_return_events_in_the_order_in_which_they_came() {
+        let selector = Epoll::new().unwrap();
+        let add = |index| {
+            let fd = eventfd(0, EventfdFlags::NONBLOCK).unwrap();
+            selector.add(fd.as_fd(), Token::from_usize(index)).unwrap();
+            fd
+        };
+        let sources: Vec<_> = (0..8).map(add).collect();
+        // All are writable at first.
+        let mut events = Vec::new();
+        selector.wait(Some(Duration::ZERO), MANY, &mut events).unwrap();
+        let order: [usize; 8] = [5, 0, 7, 2, 6, 1, 4, 3];
+        order.iter().for_each(|&index| assert_eq!(write(&sources[index], &1_u64.to_ne_bytes()), Ok(8)));
+        events.clear();
+        let three = NonZeroUsize::new(3).unwrap();
+        let lens = [three; 4].map(|at_most| {
+            selector.wait(Some(Duration::ZERO), at_most, &mut events).unwrap();
+            events.len()
+        });
+        assert_eq!(lens, [3, 6, 8, 8]);
+        assert!(events.iter().map(|(token, _)| token.to_usize()).eq(order));
+    }
+
+    #[test]
     fn one_wait_returns_at_most_its_share_of_the_events_and_the_rest_comes_next() {
         // More than a process may open unless it asks.
         let files = getrlimit(Resource::Nofile);

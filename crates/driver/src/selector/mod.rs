@@ -52,9 +52,9 @@ pub(crate) trait Selector: Debug + Send + Sync {
     /// read shows that nothing is left.
     fn reports_half_close(&self) -> bool;
 
-    /// Waits until there are events or a signal, or the time is over (`None`: for ever), and appends the events, at most
-    /// `at_most` of them, which is at most [`EVENTS_PER_WAIT_MAX`]. Those who have waited longest come first, where the
-    /// kernel keeps them in order. May return early without one. An interrupted system call is no error.
+    /// Waits until there are events or a signal, or the time is over (`None`: for ever), and appends the events, `at_most`
+    /// of them at most, where the platform can be told; that is no more than [`EVENTS_PER_WAIT_MAX`]. Those that have waited longest come
+    /// first, where the kernel keeps them in order. May return early without one. An interrupted system call is no error.
     fn wait(
         &self,
         timeout: Option<Duration>,

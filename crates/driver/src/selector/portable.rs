@@ -22,7 +22,8 @@ pub(crate) struct Portable {
     buffer: Mutex<Buffer>,
 }
 
-/// `polling` fills it up in a wait, so its size is the limit of that wait: one with another limit takes a new one.
+/// `polling` fills it up in a wait, so its size is the limit of that wait, where the platform's call has one. Sizes are powers of two, so
+/// that few waits need another buffer than the one before.
 #[derive(Debug)]
 struct Buffer {
     size: NonZeroUsize,
@@ -96,8 +97,9 @@ impl Selector for Portable {
         events: &mut Vec<Event>,
     ) -> io::Result<()> {
         let mut buffer = self.buffer.lock();
-        if buffer.size != at_most {
-            *buffer = Buffer::new(at_most);
+        let size = NonZeroUsize::new(1 << at_most.ilog2()).unwrap_or(NonZeroUsize::MIN);
+        if buffer.size != size {
+            *buffer = Buffer::new(size);
         }
         buffer.events.clear();
         self.poller.wait(&mut buffer.events, timeout)?;

@@ -2,7 +2,7 @@
 
 use super::Worker;
 use crate::blocking::ThreadHook;
-use crate::config::{Config, EVENTS_IN_CROWD};
+use crate::config::{Config, POLLS_PER_EVENT};
 use crate::floor::Floor;
 use crate::slot::USER_CODE;
 use crate::spin_policy::Round;
@@ -72,9 +72,13 @@ impl Worker {
         if self.queued() < FIRE_MAX { FIRE_MAX } else { FIRE_MAX_IN_CROWD }
     }
 
-    /// How many events a turn brings: as many as the queue has room for, and a few at least.
+    /// How many events a turn brings that is made now: as many as the queue has room for, but at least a share of the polls since the last
+    /// turn that this worker made.
     fn events_at_once(&self) -> usize {
-        self.driver_group().events_max.saturating_sub(self.queued()).max(EVENTS_IN_CROWD)
+        let polls = self.own_slot().map_or(0, |slot| slot.polls.get());
+        let since_turn = polls.saturating_sub(self.polls_at_turn.replace(polls));
+        let share = usize::try_from(since_turn).unwrap_or(usize::MAX) / POLLS_PER_EVENT;
+        self.driver_group().events_max.saturating_sub(self.queued()).max(share).max(1)
     }
 
     /// Tasks in the local queue.
