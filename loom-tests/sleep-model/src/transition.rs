@@ -66,7 +66,7 @@ transitions! {
     DUE = "look_again: the wake is due", "crates/scheduler/src/wake_policy.rs", "look_at_clock", "let has_woken = self.wake(floor, group);";
     ENTER_DRIVER = "enter_driver", "crates/protocol/src/parker.rs", "enter_driver", "self.step(EMPTY, DRIVER, Ordering::Relaxed)";
     LEAVE_DRIVER = "leave_driver", "crates/protocol/src/parker.rs", "leave_driver", "self.state.swap(EMPTY";
-    EVENT = "turn: an event", "crates/scheduler/src/worker/events.rs", "turn", ".driver.turn(timeout, wakers)";
+    EVENT = "turn: an event", "crates/scheduler/src/worker/events.rs", "turn", ".driver.turn(timeout, self.events_at_once(), wakers)";
     PARK = "park on the condition variable", "crates/protocol/src/driver_token.rs", "sleep", "parker.park();";
     RETIRES = "retires", "crates/protocol/src/seats.rs", "retire", "state.seated -= 1;";
     HAND_DRIVER_ON = "hand_on_driver", "crates/scheduler/src/crew.rs", "vacate", "floor.hand_on_driver(";
