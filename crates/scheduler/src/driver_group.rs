@@ -20,8 +20,6 @@ pub(crate) struct DriverGroup {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) driver_token: DriverToken,
     pub(crate) seats: Seats,
-    /// Events that a turn brings to a worker without tasks, if the driver takes so many at once.
-    pub(crate) events_max: usize,
     /// The code of the last error of its driver that was reported, until a turn succeeds. It says what is worth reporting.
     last_error: Word,
 }
@@ -35,10 +33,13 @@ impl DriverGroup {
         slots: usize,
         driver: Arc<dyn Driver>,
     ) -> Self {
-        let workers = groups.slots(index, workers).len();
-        let seats = Seats::new(workers, groups.slots(index, slots));
-        let events_max = EVENTS_PER_WORKER * workers;
-        Self { driver, driver_token: DriverToken::new(), seats, events_max, last_error: Word::new(0) }
+        let seats = Seats::new(groups.slots(index, workers).len(), groups.slots(index, slots));
+        Self { driver, driver_token: DriverToken::new(), seats, last_error: Word::new(0) }
+    }
+
+    /// Events that a turn brings to a worker without tasks, if the driver takes so many at once.
+    pub(crate) fn events_max(&self) -> usize {
+        EVENTS_PER_WORKER * self.seats.wanted()
     }
 
     /// A turn of the driver failed with this code. False: so did the one before, and it was reported.
@@ -66,7 +67,7 @@ mod tests {
     #[test]
     fn each_worker_of_a_group_adds_to_what_its_driver_brings() {
         let floor = floor(5, 2);
-        let events: Vec<_> = floor.groups.iter().map(|group| group.events_max).collect();
+        let events: Vec<_> = floor.groups.iter().map(|group| group.events_max()).collect();
         assert_eq!(events, [3 * EVENTS_PER_WORKER, 2 * EVENTS_PER_WORKER]);
     }
 }

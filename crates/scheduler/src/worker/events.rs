@@ -78,7 +78,7 @@ impl Worker {
         let polls = self.own_slot().map_or(0, |slot| slot.polls.get());
         let since_turn = polls.saturating_sub(self.polls_at_turn.replace(polls));
         let share = usize::try_from(since_turn).unwrap_or(usize::MAX) / POLLS_PER_EVENT;
-        self.driver_group().events_max.saturating_sub(self.queued()).max(share).max(1)
+        self.driver_group().events_max().saturating_sub(self.queued()).max(share).max(1)
     }
 
     /// Tasks in the local queue.
